@@ -209,6 +209,8 @@ pub enum Basis {
     Program,
     /// Who a process is: its name, its parent, its rights, what was typed.
     Process,
+    /// Which tool a program is, by its name.
+    Tool,
     /// Whom a process talks to.
     Connection,
     /// Code and data in memory.

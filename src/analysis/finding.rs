@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::evidence::Evidence;
 use super::next::Next;
-use super::{Confidence, Rule, Severity};
+use super::{Basis, Confidence, Rule, Severity};
 use crate::model::ids::{Pid, Tid};
 
 /// What a finding is about.
@@ -131,6 +131,8 @@ pub struct Finding {
     pub story: u32,
     /// The suppression or baseline that hides it, in words.
     pub suppressed: Option<String>,
+    /// What it rests on, if that is not what its rule does.
+    told_from: Option<Basis>,
     identity: Vec<BString>,
     /// The same as `links` and `also_pids`, to look them up: a hundred thousand workers may share a finding.
     linked: HashSet<Link>,
@@ -173,6 +175,7 @@ impl Finding {
             links,
             story: 0,
             suppressed: None,
+            told_from: None,
             identity: Vec::new(),
         }
     }
@@ -181,6 +184,17 @@ impl Finding {
     #[must_use]
     pub fn severity(self, severity: Severity) -> Self {
         Finding { severity, ..self }
+    }
+
+    /// Sets what it rests on, if that is not what its rule does.
+    #[must_use]
+    pub fn basis_of(self, basis: Basis) -> Self {
+        Finding { told_from: Some(basis), ..self }
+    }
+
+    /// What it rests on.
+    pub fn basis(&self) -> Basis {
+        self.told_from.unwrap_or(self.rule.basis())
     }
 
     /// Sets the confidence.

@@ -25,7 +25,7 @@ pub(super) fn raise(findings: &mut [Finding]) {
     for (place, finding) in findings.iter().enumerate().filter(|(_, finding)| counts(finding)) {
         for pid in pids(finding) {
             let about = about.entry(pid).or_default();
-            let worst = about.worst.entry((finding.rule.family, finding.rule.basis())).or_insert(finding.severity);
+            let worst = about.worst.entry((finding.rule.family, finding.basis())).or_insert(finding.severity);
             *worst = (*worst).max(finding.severity);
             about.rules.insert(finding.rule.id);
             let speaks = about.speaks.entry(finding.rule.family).or_insert(place);
@@ -43,7 +43,7 @@ pub(super) fn raise(findings: &mut [Finding]) {
             for ((family, basis), severity) in here.flat_map(|about| &about.worst) {
                 // One of the two must be suspicious by itself.
                 if *family != finding.rule.family
-                    && *basis != finding.rule.basis()
+                    && *basis != finding.basis()
                     && *severity >= Severity::Low
                     && (*severity).max(finding.severity) >= Severity::Medium
                 {
@@ -144,6 +144,14 @@ mod tests {
         assert_eq!(raised(vec![finding("PROC-003", 7, High), finding("FS-018", 7, Medium)]), [High, Medium]);
         // Both say whom the shell talks to.
         assert_eq!(raised(vec![finding("PROC-005", 7, Critical), finding("NET-002", 7, High)]), [Critical, High]);
+    }
+
+    #[test]
+    fn that_a_program_is_a_relay_is_one_fact() {
+        use Severity::*;
+        let listens = || finding("NET-001", 7, Medium).basis_of(Basis::Tool);
+        assert_eq!(raised(vec![finding("PROC-018", 7, Low), listens()]), [Low, Medium]);
+        assert_eq!(raised(vec![finding("PROC-001", 7, Low), listens()]), [Medium, High]);
     }
 
     #[test]

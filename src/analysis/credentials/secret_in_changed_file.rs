@@ -37,7 +37,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let Some(path) = path.filter(|path| !paths.contains(path)) else { continue };
             let subject = if site.path.is_some() { Subject::File(path.clone()) } else { Subject::Archive };
             paths.push(path);
-            let served = site.is_world_readable() && is_served(path);
+            let served = site.is_world_readable()
+                && is_served(path)
+                && !(secret.id == "password-hash" && is_documentation(path));
             let found = finding(facts, rule, secret, subject, &WANTED)
                 .identity([path.clone()])
                 .severity(severity(secret.confidence, served))
@@ -77,6 +79,15 @@ fn place(site: &Site) -> &'static str {
     }
 }
 
+/// Whether a file is documentation: its hashes are samples.
+fn is_documentation(path: &[u8]) -> bool {
+    use bstr::ByteSlice;
+    const ENDS: [&str; 3] = [".md", ".rst", ".adoc"];
+    let lower = path.to_ascii_lowercase();
+    ENDS.iter().any(|end| lower.ends_with(end.as_bytes()))
+        && ["/doc/", "/docs/", "/documentation/", "/readme", "/changelog"].iter().any(|part| lower.contains_str(part))
+}
+
 /// Whether a web server hands out a file as it is: it lies below a document root, and is no program that runs there.
 fn is_served(path: &[u8]) -> bool {
     use bstr::ByteSlice;
@@ -105,5 +116,11 @@ mod tests {
         assert!(is_served(b"/var/www/html/backup.sql") && is_served(b"/usr/share/nginx/html/keys.txt"));
         assert!(!is_served(b"/var/www/html/wp-config.php") && !is_served(b"/var/www/.ssh/id_rsa"));
         assert!(!is_served(b"/etc/app.conf"));
+    }
+
+    #[test]
+    fn samples_are_in_documentation() {
+        assert!(is_documentation(b"/var/www/html/app/doc/20-Topics.md") && is_documentation(b"/srv/app/README.rst"));
+        assert!(!is_documentation(b"/var/www/html/notes.md") && !is_documentation(b"/var/www/html/doc/users.sql"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use bstr::ByteSlice;
 
-use super::super::vocabulary::{has_name, is_world_writable};
+use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
 use super::{Facts, Invocation, ProcessFacts, base};
 
 /// Ancestors that are looked at.
@@ -59,6 +59,15 @@ impl Facts<'_> {
             self.is_tool(process, builder)
                 || self.ancestors(process).take(ABOVE_MOST).any(|above| self.is_tool(above, builder))
         })
+    }
+
+    /// Whether a tool of the image that builds programs built the program of a process and runs it, and no service is above
+    /// them: through a service that was taken over, an intruder builds as well.
+    pub fn is_built_here(&self, process: &ProcessFacts<'_>) -> bool {
+        let path = process.program.path.as_ref();
+        path.is_some_and(|path| !is_hidden(path) && self.is_of_builder(process, path))
+            && !process.program.deleted
+            && !self.ancestors(process).take(ABOVE_MOST).any(|above| self.is_service(above))
     }
 
     /// Whether a process runs a tool of the image: itself, or as the script of an interpreter.

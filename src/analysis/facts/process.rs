@@ -31,7 +31,7 @@ pub struct ProcessFacts<'c> {
     /// The runtime that compiles code in it, with the file that shows it; found by rules about memory.
     pub(in crate::analysis) runtime: OnceCell<Option<(&'static str, BString)>>,
     /// Its libraries that make small pieces of code, likewise.
-    pub(in crate::analysis) small_makers: OnceCell<[Option<BString>; 3]>,
+    pub(in crate::analysis) small_makers: OnceCell<[Option<BString>; 4]>,
 }
 
 /// The program that a process runs.

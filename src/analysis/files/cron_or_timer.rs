@@ -5,7 +5,7 @@ use bstr::ByteSlice;
 use super::super::card::rule;
 use super::super::commands;
 use super::super::facts::{ChangedFile, Kind, ProcessFacts, base};
-use super::super::vocabulary::{is_hidden_name, is_world_writable};
+use super::super::vocabulary::{is_hidden_name, is_shell_name, is_world_writable};
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
 use super::common::{TEXT, about, changed, is_below, is_late, judge, line, quoted, runs_changed, script, text, when};
@@ -201,7 +201,7 @@ fn command(line: &[u8], has_user: bool) -> Option<&[u8]> {
         b'@' => 1_usize,
         b'*' | b'0'..=b'9' | b'-' => 5,
         // Names of days and months do not begin a line; what is left are variables.
-        _ => return line.split_once_str("=").filter(|(key, _)| key.trim_ascii() != b"PATH").map(|_| line),
+        _ => return line.split_once_str("=").filter(|(key, value)| !is_setting(key, value)).map(|_| line),
     };
     let columns = usize::from(has_user).saturating_add(columns);
     let mut rest = line;
@@ -210,6 +210,16 @@ fn command(line: &[u8], has_user: bool) -> Option<&[u8]> {
         rest = rest.get(end..)?.trim_ascii_start();
     }
     Some(rest).filter(|rest| !rest.is_empty())
+}
+
+/// Whether a variable only says how jobs run: which shell of the system, and who gets their output.
+fn is_setting(key: &[u8], value: &[u8]) -> bool {
+    let value = value.trim_ascii().trim_with(|c| matches!(c, '"' | '\''));
+    match key.trim_ascii() {
+        b"PATH" | b"MAILTO" => true,
+        b"SHELL" => is_below(value, &["/bin/", "/usr/bin/"]) && is_shell_name(base(value)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -223,6 +233,12 @@ mod tests {
         assert_eq!(system("@reboot root /x").as_deref(), Some("/x"));
         assert_eq!(system("# 1 2 3 4 5 root x"), None);
         assert_eq!(system("PATH=/bin"), None);
+        assert_eq!((system("SHELL=/bin/bash"), system("MAILTO=\"\"")), (None, None));
+        assert!(
+            system("SHELL=/tmp/bash").is_some()
+                && system("SHELL=/bin/x").is_some()
+                && system("LD_PRELOAD=/x").is_some()
+        );
         assert_eq!(command(b"0 3 * * * /backup.sh", false), Some(&b"/backup.sh"[..]));
         assert_eq!(command(b"0 3 * *", false), None);
     }

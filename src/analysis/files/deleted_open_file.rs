@@ -2,6 +2,7 @@
 
 use super::super::card::rule;
 use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
+use super::super::memory::compiled_elsewhere::is_made_by_ecl;
 use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
@@ -162,6 +163,10 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, kind: Kind) -> Option<(Severity,
                     runtime.title()
                 );
                 return Some((Severity::Low, "which a runtime unpacked", benign));
+            }
+            if is_made_by_ecl(facts, path) {
+                let benign = "ECL of the image compiles code to such a file, loads it and deletes it.".to_owned();
+                return Some((Severity::Low, "which a compiler of the image wrote", benign));
             }
             if is_odd {
                 let benign = "An installer that deletes itself: ask who ran it.".to_owned();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{ChangedFile, Kind, Place, without_deleted};
+use super::super::facts::{ChangedFile, Kind, Place, base, without_deleted};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Report, Severity, Subject};
 use super::common::{everywhere, hidden_part, is_below, next, row, with_users};
@@ -54,6 +54,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let part = tricked.map(|(part, _)| part).or_else(|| hidden_part(&file.path));
         let Some(part) = part else { continue };
         if facts.packages().manager_of(facts.files(), file).is_some() {
+            report.skip();
+            continue;
+        }
+        if !kind.is_code() && is_of_known_software(facts, &file.path) {
             report.skip();
             continue;
         }
@@ -145,6 +149,36 @@ fn processes_at<'p>(
     here
 }
 
+/// Whether a file without code is one that known software writes under this hidden name in this place.
+fn is_of_known_software(facts: &Facts<'_>, path: &[u8]) -> bool {
+    const FILES: [(&str, &str); 4] = [
+        ("/var/lib/rabbitmq/", "/.vhost"),
+        ("/var/lib/rabbitmq/", "/.queue_name"),
+        ("/run/systemd/propagate/", "/.os-release-stage"),
+        ("/", "/.wine/.update-timestamp"),
+    ];
+    let is_listed = FILES
+        .iter()
+        .any(|(place, end)| path.starts_with(place.as_bytes()) && path.strip_suffix(end.as_bytes()).is_some());
+    is_listed || is_of_rsync(base(path)) && is_written_by(facts, "rsync", path)
+}
+
+/// `.report.pdf.wguP6R`, as rsync calls a file until it has all of it.
+fn is_of_rsync(name: &[u8]) -> bool {
+    let parts = name.strip_prefix(b".").and_then(|rest| rest.rsplit_once_str("."));
+    parts.is_some_and(|(name, end)| !name.is_empty() && end.len() == 6 && end.iter().all(u8::is_ascii_alphanumeric))
+}
+
+/// Whether a program of the image has a file open.
+fn is_written_by(facts: &Facts<'_>, program: &str, path: &[u8]) -> bool {
+    facts.living().any(|process| {
+        process.program.base() == program
+            && !process.program.deleted
+            && process.program.path.as_ref().is_some_and(|program| facts.files().is_in_image(program))
+            && process.files().iter().any(|file| file.path.as_ref().is_some_and(|open| open == path))
+    })
+}
+
 /// The path up to the first part whose name is a trick, and which. Names of users' documents may have most of these, so
 /// blanks count only where nobody keeps documents.
 fn tricked(path: &[u8]) -> Option<(&[u8], &'static str)> {
@@ -221,6 +255,14 @@ mod tests {
             "/srv/\u{3b1}",
         ] {
             assert_eq!(tricked(path.as_bytes()), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_of_rsync_have_a_random_end() {
+        assert!(is_of_rsync(b".x.bin.wguP6R"));
+        for name in [&b".x.bin"[..], b"x.bin.wguP6R", b".wguP6R", b".x.wguP6", b""] {
+            assert!(!is_of_rsync(name));
         }
     }
 

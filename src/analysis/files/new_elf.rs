@@ -146,7 +146,12 @@ fn judge(
         let is_built = !runs && !uses && owned.built.contains(parent(path));
         // What a compiler writes does not run yet: that would be a finding of the process.
         let is_compiled = !runs && facts::is_built(&owned.builders, path);
-        if is_plain && (is_compiled || is_unpacked || is_built || runs && facts.is_declared(path)) {
+        let is_built_here = || {
+            let running = facts.uses().running(path);
+            let is_built = |pid: &Pid| facts.process(*pid).is_some_and(|process| facts.is_built_here(process));
+            runs && running.iter().all(is_built)
+        };
+        if is_plain && (is_compiled || is_unpacked || is_built || is_built_here() || runs && facts.is_declared(path)) {
             return (Some(Severity::Low), "", usual());
         }
         if let Some(runtime) = runtime_of(facts, path)

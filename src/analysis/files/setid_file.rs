@@ -127,7 +127,7 @@ pub(in crate::analysis) fn has_mild_capabilities(file: &ChangedFile) -> bool {
 
 /// Programs that run as root in most images.
 fn is_usual(name: &[u8]) -> bool {
-    const USUAL: [&str; 18] = [
+    const USUAL: [&str; 34] = [
         "su",
         "sudo",
         "mount",
@@ -146,6 +146,22 @@ fn is_usual(name: &[u8]) -> bool {
         "dbus-daemon-launch-helper",
         "wall",
         "bbsuid",
+        "auth_pam_tool",
+        "postdrop",
+        "postqueue",
+        "fusermount",
+        "fusermount3",
+        "pkexec",
+        "polkit-agent-helper-1",
+        "chrome-sandbox",
+        "newuidmap",
+        "newgidmap",
+        "crontab",
+        "exim4",
+        "ntfs-3g",
+        "mount.nfs",
+        "mount.cifs",
+        "at",
     ];
     USUAL.iter().any(|usual| usual.as_bytes() == name)
 }
@@ -156,6 +172,12 @@ mod tests {
 
     #[test]
     fn usual_programs_are_known() {
-        assert!(is_usual(b"su") && is_usual(b"passwd") && !is_usual(b"bash") && !is_usual(b"find"));
+        assert!(
+            is_usual(b"su")
+                && is_usual(b"auth_pam_tool")
+                && is_usual(b"passwd")
+                && !is_usual(b"bash")
+                && !is_usual(b"find")
+        );
     }
 }

@@ -8,6 +8,7 @@ use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity};
 use super::code::{about, file_of, is_executable, is_in_shared_memory, is_program};
+use super::compiled_elsewhere;
 use super::runtime::{is_packaged, runtime};
 use crate::tables::Mapping;
 
@@ -16,8 +17,9 @@ rule! {
     /// directory, from a file that was deleted, or from a file that was added to the container after it started. The
     /// program itself is not looked at: rules about processes do that. Lower if the name is one that a runtime of the
     /// process unpacks, if a packed program maps others beside it, if a package manager most likely brought the file, or if
-    /// it is a module in a directory of modules. In a hidden directory it is medium if it may be of the image or of a volume.
-    "MEM-007", executable_from_writable_place, version 2, Memory, Stable, Medium,
+    /// it is a module in a directory of modules; and if a compiler of the image wrote it. In a hidden directory it is medium if
+    /// it may be of the image or of a volume.
+    "MEM-007", executable_from_writable_place, version 3, Memory, Stable, Medium,
     title: "A library is mapped from an unusual place",
     why: "Libraries come with the image. One from a writable place was put there while the container ran.",
     benign: [
@@ -184,6 +186,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     if deleted && !by_name && why == Why::Writable && runs.is_none() {
         severity = severity.max(Severity::High);
     }
+    let maker = compiled_elsewhere::made(facts, process, mapping);
+    if let Some((mild, _)) = maker {
+        severity = severity.min(mild);
+    }
     let place = match why {
         Why::Writable => "a directory that everyone may write to",
         Why::Hidden => "a hidden directory",
@@ -191,7 +197,11 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
         Why::Added => "a file that was added to the container",
     };
     let also = if deleted && why != Why::Deleted { "; the file was deleted" } else { "" };
-    let benign = if by_name {
+    let of_maker;
+    let benign = if let Some((_, maker)) = maker {
+        of_maker = format!("{maker} of the image, which is mapped, writes code to such a file and deletes it at once.");
+        of_maker.as_str()
+    } else if by_name {
         "A program unpacks its native libraries to a temporary directory; the name of this one is known for it."
     } else if is_replaced || is_packaged(facts, path) {
         "A package was installed or upgraded while the program ran: the database of the package manager changed, too."

@@ -11,6 +11,7 @@ use super::super::words::{count, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Link, Report, Severity};
 use super::code::{about, is_executable, kind_words, pieces, unbacked_code, unbacked_code_at};
 use super::listing::Machine;
+use super::no_call::is_no_call;
 use super::runtime::{runtime, small_maker};
 use super::stacks::words;
 use crate::tables::Mapping;
@@ -19,7 +20,8 @@ rule! {
     /// A pointer in the data of a program or library, or in what lies right behind that of the program, leads into
     /// executable memory that no file backs. Such data has the tables through which functions of other libraries are called, and hooks for memory and input: whoever changes
     /// one is called in place of the honest function. Only processes with such memory are looked at, and not those with a
-    /// just-in-time compiler of the image. Data that the dynamic loader protects after its work (RELRO) is never
+    /// just-in-time compiler of the image. A pointer to zeros, and one to a free chunk that points back to it, as the allocator
+    /// keeps them, is no function. Data that the dynamic loader protects after its work (RELRO) is never
     /// written to later: a hook there is worse.
     "MEM-005", got_plt_hook, version 2, Memory, Incubating, High,
     title: "A function table points into memory that no file backs",
@@ -66,6 +68,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                         !callbacks.contains(&code.start.0) && (code.path.is_empty() || code.path != *path)
                     })
                 })
+                .filter(|(slot, value)| !is_no_call(&space, mapping, *slot, *value))
                 .take(32)
                 .collect();
             if !hooks.is_empty() {

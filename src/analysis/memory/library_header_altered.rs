@@ -32,6 +32,15 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             mapping.kind == "file" && mapping.offset == 0 && is_private(mapping) && mapping.recorded_bytes > 0
         };
         for mapping in process.mappings().iter().filter(is_candidate) {
+            // Linkers let the segments of a file smaller than a page share its first page: the header is in the lowest.
+            let all = process.mappings();
+            let place = all.partition_point(|other| other.start.0 < mapping.start.0);
+            let before = place.checked_sub(1).and_then(|place| all.get(place));
+            if before.is_some_and(|before| {
+                before.end.0 == mapping.start.0 && before.offset == 0 && before.path == mapping.path
+            }) {
+                continue;
+            }
             // Only files that are code: data files may be mapped and changed.
             let is_code = process.mappings_of(&mapping.path).any(is_executable);
             if !is_code {

@@ -29,7 +29,7 @@ rule! {
 }
 
 /// Libraries that are preloaded honestly, by the beginning of their name.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 35] = [
     "libjemalloc",
     "libtcmalloc",
     "libmimalloc",
@@ -62,6 +62,7 @@ const KNOWN: [&str; 34] = [
     "libhugetlbfs",
     "libcuda",
     "libsysconfcpus",
+    "libmozsandbox",
     "libotelinject",
     "launcher.lib",
 ];
@@ -146,9 +147,12 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, library: &[u8], by: &By<
         By::Variable(variable, value) => declares(facts, variable, value),
         By::File => false,
     };
+    // A program that starts itself again so, as browsers do.
+    let is_own = is_of_image && is_absolute && is_beside(process, path) && has_same_parent(facts, process);
     let severity = match by {
         _ if is_odd || (is_absolute && !is_of_image) => Severity::High,
         By::Variable(..) if is_declared || is_known => Severity::Info,
+        By::Variable(..) if is_own => Severity::Low,
         // `stdbuf`, `fakeroot` and the like set it for their children.
         By::Variable(..) if mapping.is_none() => Severity::Low,
         By::Variable(..) => Severity::Medium,
@@ -200,6 +204,24 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, library: &[u8], by: &By<
             finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the library"));
     }
     finding
+}
+
+/// Whether a library lies in the directory of the program.
+fn is_beside(process: &ProcessFacts<'_>, path: &[u8]) -> bool {
+    let folder = |path: &[u8]| path.strip_suffix(base(path)).map(<[u8]>::to_vec);
+    let own = process.program.path.as_ref().and_then(|program| folder(program));
+    // Nearly all libraries of a system are beside programs there.
+    own.is_some_and(|own| {
+        !matches!(own.as_slice(), b"/usr/bin/" | b"/bin/" | b"/usr/lib/" | b"/lib/") && folder(path) == Some(own)
+    })
+}
+
+/// Whether the process was started by the same program, which is of the image.
+fn has_same_parent(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+    let path = process.program.path.as_ref();
+    facts.parent(process).is_some_and(|parent| parent.program.path.as_ref() == path)
+        && path.is_some_and(|path| belongs(facts, path))
+        && !process.program.deleted
 }
 
 /// Whether the specification sets a variable to the same value.

@@ -19,7 +19,7 @@ pub(super) struct Runtime {
 }
 
 /// Libraries of just-in-time compilers, by the beginning of the file name. As of November 2026.
-const LIBRARIES: [(&str, &str); 55] = [
+const LIBRARIES: [(&str, &str); 59] = [
     ("libjvm.so", "the Java virtual machine"),
     ("libj9jit", "OpenJ9"),
     ("libj9vm", "OpenJ9"),
@@ -75,14 +75,21 @@ const LIBRARIES: [(&str, &str); 55] = [
     ("libubpf", "uBPF"),
     ("libsljit", "sljit"),
     ("ntdll.so", "Wine"),
+    ("libmini_racer", "V8"),
+    ("libjax_common", "XLA"),
+    ("_libwasmtime", "Wasmtime"),
+    ("libmoar", "MoarVM"),
 ];
 
 /// Programs that have their just-in-time compiler inside, by name, maybe with a version.
-const PROGRAMS: [(&str, &str); 54] = [
+const PROGRAMS: [(&str, &str); 56] = [
     ("node", "Node.js"),
     ("nodejs", "Node.js"),
     ("deno", "Deno"),
     ("bun", "Bun"),
+    // Its package of npm has this name on every system.
+    ("bun.exe", "Bun"),
+    ("tcc", "the compiler TCC"),
     ("d8", "V8"),
     ("workerd", "V8"),
     ("envoy", "V8"),
@@ -295,6 +302,9 @@ pub(super) fn small_maker(
     if len <= CHUNK && is_closures(bytes) {
         return mapped(0).map(|file| Runtime { name: "libffi", file });
     }
+    if len <= CHUNK && is_closure_slots(bytes, mapping.start.0) {
+        return mapped(3).or_else(|| mapped(0)).map(|file| Runtime { name: "cffi", file });
+    }
     if len <= CHUNK && is_bridge(bytes) {
         return mapped(2).map(|file| Runtime { name: "LibreOffice", file });
     }
@@ -309,9 +319,9 @@ pub(super) fn small_maker(
     None
 }
 
-/// The libraries libffi and PCRE, and the bridge of `LibreOffice`, if they are mapped and belong to the image.
-fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 3] {
-    ["libffi", "libpcre", "libgcc3_uno"].map(|word| {
+/// The libraries libffi and PCRE, the bridge of `LibreOffice`, and Python's cffi, if they are mapped and belong to the image.
+fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 4] {
+    ["libffi", "libpcre", "libgcc3_uno", "_cffi_backend"].map(|word| {
         let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
         files.find_map(|mapping| {
             let (path, deleted) = without_deleted(&mapping.path);
@@ -333,6 +343,32 @@ fn is_bridge(bytes: &[u8]) -> bool {
     let mut pieces = code.chunks_exact(LEN).take_while(is_piece).map(target);
     let Some(one) = pieces.next() else { return false };
     pieces.all(|other| other == one)
+}
+
+/// Whether bytes are a page of closures that cffi divides itself: slots of equal size, each unused, in the list of those
+/// that are free, or one of libffi's trampolines with its four pointers. The last one is used first.
+fn is_closure_slots(bytes: &[u8], start: u64) -> bool {
+    const SLOT: usize = 56;
+    const TRAMPOLINE: &[u8] = b"\xf3\x0f\x1e\xfa\x4c\x8d\x15\xf5\xff\xff\xff\xff\x25\x07\x00\x00\x00\x0f\x1f\x80";
+    let end = start.saturating_add(crate::int::u64_of(bytes.len()));
+    let slots = bytes.chunks_exact(SLOT);
+    let is_rest_empty = slots.remainder().iter().all(|&byte| byte == 0);
+    let mut used: usize = 0;
+    let is_all = slots.into_iter().all(|slot| {
+        if slot.starts_with(TRAMPOLINE) {
+            used = used.saturating_add(1);
+            return slot.get(TRAMPOLINE.len()..24).is_some_and(|rest| rest.iter().all(|&byte| byte == 0));
+        }
+        let Some((next, rest)) = slot.split_first_chunk::<8>() else { return false };
+        let next = u64::from_le_bytes(*next);
+        // A slot that was used and is free again keeps the end of its code, and its pointers.
+        let is_new = rest.iter().all(|&byte| byte == 0);
+        let is_old = rest.get(..16).is_some_and(|code| {
+            TRAMPOLINE.get(8..).is_some_and(|end| code.starts_with(end)) && code.iter().skip(12).all(|&byte| byte == 0)
+        });
+        (next == 0 || (start..end).contains(&next)) && (is_new || is_old)
+    });
+    bytes.len() >= SLOT && is_rest_empty && is_all && used > 0
 }
 
 /// Whether bytes are the closures of libffi: its trampolines, and nothing but data between them.
@@ -360,6 +396,8 @@ mod tests {
         assert_eq!(library_name(b"libLLVM-17.so.1"), Some("LLVM"));
         assert_eq!(library_name(b"libluajit-5.1.so.2.1.0"), Some("LuaJIT"));
         assert_eq!(library_name(b"libc.so.6"), None);
+        assert_eq!(library_name(b"_libwasmtime.so"), Some("Wasmtime"));
+        assert_eq!((program_name(b"bun.exe"), program_name(b"tcc")), (Some("Bun"), Some("the compiler TCC")));
         assert_eq!((program_name(b"php8.3"), program_name(b"php-fpm8.2")), (Some("PHP"), Some("PHP")));
         assert_eq!((program_name(b"nodejs"), program_name(b"qemu-aarch64")), (Some("Node.js"), Some("QEMU")));
         assert_eq!((program_name(b"nodemon"), program_name(b"python3.13"), program_name(b"")), (None, None, None));
@@ -372,6 +410,40 @@ mod tests {
         page.resize(4096, 0);
         assert!(is_closures(&page));
         assert!(!is_closures(&[0x90; 4096]) && !is_closures(&[0; 4096]) && !is_closures(&[]));
+    }
+
+    #[test]
+    fn closures_of_cffi_are_slots_of_a_page() {
+        let used = |byte: u8| {
+            let mut slot = b"\xf3\x0f\x1e\xfa\x4c\x8d\x15\xf5\xff\xff\xff\xff\x25\x07\0\0\0\x0f\x1f\x80".to_vec();
+            slot.resize(24, 0);
+            slot.resize(56, byte);
+            slot
+        };
+        let start = 0x7f00_0000_0000_u64;
+        let page = |last: Vec<u8>| {
+            let mut page: Vec<u8> = Vec::new();
+            for next in 1..72_u64 {
+                page.extend((start + (next - 1) * 56).to_le_bytes());
+                page.resize(usize::try_from(next).unwrap() * 56, 0);
+            }
+            page.extend(used(7));
+            page.extend(last);
+            page.resize(4096, 0);
+            page
+        };
+        assert!(is_closure_slots(&page(used(9)), start));
+        let mut again = used(9);
+        again[..8].copy_from_slice(&start.to_le_bytes());
+        assert!(is_closure_slots(&page(again), start));
+        assert!(!is_closure_slots(&page(used(9)), start + 4096), "pointers elsewhere");
+        let mut code = used(9);
+        code[40..].fill(0x90);
+        code[0] = 0x90;
+        assert!(!is_closure_slots(&page(code), start) && !is_closure_slots(&[0; 4096], start));
+        let mut hidden = page(used(9));
+        hidden[100] = 0xcc;
+        assert!(!is_closure_slots(&hidden, start) && !is_closure_slots(&[], start));
     }
 
     #[test]

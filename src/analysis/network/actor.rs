@@ -39,7 +39,7 @@ impl Actor {
         if program.memfd && !facts.is_runtime_copy(process) {
             return Actor::Odd("it runs from memory, without a file".to_owned());
         }
-        if is_world_writable(path) && !facts.is_declared(path) {
+        if is_world_writable(path) && !facts.is_declared(path) && !facts.is_built_here(process) {
             return Actor::Odd(format!("its program is in a place that everyone may write to ({})", shown(path)));
         }
         if process.is_shell() {
@@ -112,5 +112,9 @@ pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_
             || facts.files().at(path).any(|file| facts.packages().manager_of(facts.files(), file).is_some())
     };
     let is_first = || facts.init().is_some_and(|init| init.program.path.as_ref() == Some(path)) && is_of_system();
-    facts.files().is_changed(path) && !is_of_package() && !is_first() && !facts.is_declared(path)
+    facts.files().is_changed(path)
+        && !is_of_package()
+        && !is_first()
+        && !facts.is_declared(path)
+        && !facts.is_built_here(process)
 }

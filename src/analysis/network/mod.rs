@@ -8,6 +8,7 @@ mod data_in_queue;
 mod declared_ports;
 mod dns_tunnel_shape;
 mod doh_or_resolver_override;
+mod fixed_relay;
 mod inbound_session_on_odd_service;
 mod iptables_redirect;
 mod kubernetes_api_use;

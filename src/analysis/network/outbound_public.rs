@@ -2,8 +2,9 @@
 
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
+use super::super::process::plain_client::is_plain_client;
 use super::super::vocabulary::{is_loopback, is_public};
-use super::super::{Confidence, Finding, Link, Next, Report, Severity, Subject};
+use super::super::{Basis, Confidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
 use super::traffic::{endpoint, internet, outbound, program, row, title};
 use crate::tables::OpenSocket;
@@ -16,7 +17,7 @@ rule! {
     /// as netcat and for a program that was added to the container, and low for curl and the like. A connection of such a
     /// process to an address of a private network is one step lower, and that of an ordinary program is not told. A shell that
     /// only inherited the connection of the service that started it does not count.
-    "NET-002", outbound_public, version 1, Network, Stable, Info,
+    "NET-002", outbound_public, version 2, Network, Stable, Info,
     title: "A process is connected to an address outside of the container",
     why: "Commands come in and data goes out over such connections.",
     benign: ["Every client of a service on the internet."],
@@ -58,6 +59,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let actor = Actor::of(facts, process);
         let added = is_added(facts, process);
         let mut severity = severity(&actor, added);
+        // PROC-005 tells of it: a check of health, or a script that sends measurements.
+        if is_plain_client(facts, process) {
+            severity = Severity::Medium;
+        }
         let is_public = is_public(address);
         if !is_public {
             if severity < Severity::Medium {
@@ -91,6 +96,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .link(Link::Path(path));
         if let Some(number) = socket.socket {
             finding = finding.link(Link::Socket(number));
+        }
+        if actor == Actor::Relay {
+            finding = finding.basis_of(Basis::Tool);
         }
         report.add(finding);
     }

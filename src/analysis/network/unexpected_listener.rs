@@ -1,9 +1,10 @@
 //! NET-001: a port that nobody said the container would listen on.
 
 use super::super::card::rule;
-use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
+use super::super::{Basis, Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
 use super::declared_ports::DeclaredPorts;
+use super::fixed_relay::is_fixed_relay;
 use super::traffic::{internet, program, row, title};
 use crate::tables::OpenSocket;
 
@@ -13,7 +14,8 @@ rule! {
     /// or the command of the container, and not usual for the program. A process that is not of that command declares nothing
     /// by its own arguments, and what is published for TCP says nothing about UDP. Whether that matters depends on who listens: a shell, a program
     /// in a place that everyone may write to, or one that runs from memory is high; an interpreter with code in its
-    /// arguments, a relay such as netcat, or a program that was added to the container is medium. A port for debuggers is
+    /// arguments, a relay such as netcat, or a program that was added to the container is medium. A relay that the start script of
+    /// the container set up, to somewhere within it, is low. A port for debuggers is
     /// low, and so is another undeclared port where others are declared. Otherwise the finding is information.
     "NET-001", unexpected_listener, version 2, Network, Stable, Medium,
     title: "A process listens on a port that is declared nowhere",
@@ -89,6 +91,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if matches!(actor, Actor::OneLiner) && !facts.is_daemon() {
             severity = severity.lowered();
         }
+        // The start script of the container set it up, and it leads nowhere else.
+        if actor == Actor::Relay && is_fixed_relay(facts, process) {
+            severity = Severity::Low;
+        }
         let protocol = socket.protocol.as_deref().unwrap_or("udp");
         let who = match (&actor, added) {
             (Actor::Ordinary, true) => ", and its program was added to the container".to_owned(),
@@ -114,6 +120,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .link(Link::Path(path));
         if let Some(number) = socket.socket {
             finding = finding.link(Link::Socket(number));
+        }
+        if actor == Actor::Relay {
+            finding = finding.basis_of(Basis::Tool);
         }
         if debugger.is_some() {
             finding = finding.tag("debug_port");

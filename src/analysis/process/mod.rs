@@ -25,6 +25,7 @@ mod odd_cwd;
 mod offensive_tool;
 mod orphaned_session;
 mod outside_root_or_cwd;
+pub(super) mod plain_client;
 mod process_limits_or_priority_odd;
 mod pty_relay;
 mod remote_login_environment;

@@ -19,6 +19,7 @@ rule! {
     benign: ["The image has the tool for its own work, such as a tunnel or a test of security.", "Another program has the same name."],
     attack: ["T1046", "T1572", "T1059"],
     cost: Files,
+    basis: Tool,
     check: check,
 }
 

@@ -7,6 +7,7 @@ use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Sev
 use super::common::{
     arguments, by_distance, descriptor_of, peer_identity, program, row_of, socket_row, started, to_words,
 };
+use super::plain_client::is_plain_client;
 use super::shell_connection::{Case, Way, cases};
 
 rule! {
@@ -14,10 +15,11 @@ rule! {
     /// opened such a connection itself (`exec 5<>/dev/tcp/…`); or one that somebody can type into, while a pipe or a unix
     /// socket leads to a process with such a connection (`mkfifo f; sh <f | nc … >f`, `socat exec:sh tcp:…`).
     ///
-    /// It is critical towards a public address, high towards a private one, medium within the host. A shell on a connection
+    /// It is critical towards a public address, high towards a private one, medium within the host. It is medium and low where the
+    /// shell only writes a request and reads the answer without running it, as checks of health do. A shell on a connection
     /// that came in is the matter of PROC-006; one on a terminal that another process drives, of PROC-023. All processes
     /// that share the connection are one finding.
-    "PROC-005", reverse_shell, version 1, Process, Stable, Critical,
+    "PROC-005", reverse_shell, version 2, Process, Stable, Critical,
     title: "A shell's input and output are a connection to another host",
     why: "Whoever is at the other end of the connection types commands into the container.",
     benign: [
@@ -65,6 +67,11 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     // Checks of ports are scripts that connect to a database next door and are done.
     if matches!(case.way, Way::Own(_)) && is_waiting && !case.is_open {
         severity = Severity::Low;
+    }
+    // It asks a service of its own network how it is. Elsewhere the question itself may be the message.
+    let is_plain = matches!(case.way, Way::Own(_)) && is_plain_client(facts, process);
+    if is_plain {
+        severity = by_distance(socket, [Severity::Medium, Severity::Low, Severity::Low]);
     }
     let how = match case.way {
         Way::Stdio => "has its input and output on a connection".to_owned(),

@@ -94,6 +94,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_usual = USUAL.iter().any(|tool| has_name(process.program.base(), tool));
         let severity = match () {
             () if is_new || is_script_host && is_root => Severity::High,
+            // Root gains nothing by a group, and such tools have one so that others cannot read them.
+            () if is_usual && uid == Some(0) && euid == Some(0) => Severity::Info,
             // A setting of a security module, or a shell that such a tool started.
             () if is_script_host => Severity::Low,
             () if is_usual || !is_root => Severity::Low,

@@ -270,8 +270,8 @@ fn takes_descriptor(word: &[u8]) -> bool {
 
 /// One command of a line: its words, and whether the one before it writes to it.
 #[derive(Debug, Default)]
-struct Command<'t> {
-    words: Vec<&'t [u8]>,
+pub(super) struct Command<'t> {
+    pub(super) words: Vec<&'t [u8]>,
     is_piped: bool,
 }
 
@@ -383,7 +383,7 @@ impl<'t> Command<'t> {
 }
 
 /// The commands of a line. Quotes are not understood: what is quoted for one shell is run by another.
-fn commands(text: &[u8]) -> Vec<Command<'_>> {
+pub(super) fn commands(text: &[u8]) -> Vec<Command<'_>> {
     let mut all = vec![Command::default()];
     let mut word = 0_usize..0_usize;
     let is_end = |byte: u8| matches!(byte, b';' | b'|' | b'&' | b'\n' | b'(' | b')' | b'{' | b'}' | b'`');
