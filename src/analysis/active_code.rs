@@ -21,7 +21,7 @@ const PATTERNS: [(&str, &str); 10] = [
     ),
     (
         "runs commands that a variable of the environment gives it",
-        r#"(?:\b(?:system|popen|getoutput|check_output|execsync|exec|eval|qx|spawn)\s*[({ ]\s*|`\s*)(?:\$env\{|\w*\.?environ(?:\.get)?[\[(]|\w+\.getenv\s*\(|getenv\s*\(|process\.env|env\[|env\.fetch)"#,
+        r"(?:\b(?:system|popen|getoutput|check_output|execsync|exec|eval|qx|spawn)\s*[({ ]\s*|`\s*)(?:\$env\{|\w*\.?environ(?:\.get)?[\[(]|\w+\.getenv\s*\(|getenv\s*\(|process\.env|env\[|env\.fetch)",
     ),
     (
         "connects to an address that stands in it",
@@ -33,7 +33,7 @@ const PATTERNS: [(&str, &str); 10] = [
     ),
     (
         "decodes hidden text and runs programs",
-        r#"(?:b64decode|decode_base64|base64_decode|\batob|buffer\.from)\s*\(.*(?:\bexec\b|\beval\b|\bsystem\b|\bpopen\b|child_process)"#,
+        r"(?:b64decode|decode_base64|base64_decode|\batob|buffer\.from)\s*\(.*(?:\bexec\b|\beval\b|\bsystem\b|\bpopen\b|child_process)",
     ),
     (
         "loads a library of the system to use at once",

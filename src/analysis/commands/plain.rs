@@ -36,7 +36,7 @@ pub(super) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
             // Quotes in the middle of a word.
             (b'"' | b'\'', next)
                 if (out.last().is_some_and(u8::is_ascii_alphanumeric)
-                    && next.is_some_and(|next| next.is_ascii_alphanumeric()))
+                    && next.is_some_and(u8::is_ascii_alphanumeric))
                     || next == Some(&byte) =>
             {
                 (Cow::Borrowed(&[][..]), usize::from(next == Some(&byte)))

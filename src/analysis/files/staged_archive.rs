@@ -45,8 +45,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let names = sensitive(format, &facts.files().head(file, HEAD));
         let is_secret = |name: &BString| ["etc/shadow", ".ssh/id_"].iter().any(|part| name.contains_str(part));
-        let is_elsewhere =
-            !is_placed && !(names.iter().any(is_secret) && !has_part(&file.path, &["backup", "backups"]));
+        let is_loot = || names.iter().any(is_secret) && !has_part(&file.path, &["backup", "backups"]);
+        let is_elsewhere = !is_placed && !is_loot();
         if is_elsewhere || names.is_empty() && file.size < SMALLEST {
             report.skip();
             continue;

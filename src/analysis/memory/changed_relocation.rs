@@ -57,8 +57,11 @@ struct Slot {
     there: u64,
 }
 
+/// What the same page of a file has in common in several processes: path, offset, beginning and end.
+type Same<'f> = (&'f BString, u64, u64, u64);
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    let mut groups: BTreeMap<(&BString, u64, u64, u64), Vec<(&ProcessFacts<'_>, &Mapping)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Same<'_>, Vec<(&ProcessFacts<'_>, &Mapping)>> = BTreeMap::new();
     for process in facts.living() {
         for mapping in process.mappings().iter().filter(|mapping| is_protected(mapping)) {
             let key = (&mapping.path, mapping.offset, mapping.start.0, mapping.end.0);

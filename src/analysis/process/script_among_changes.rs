@@ -46,7 +46,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let file = facts.files().at(&path).find(|file| file.place == Place::Rootfs && file.file_type == "regular");
         match file {
             Some(file) if file.engine_noise || facts.packages().manager_of(facts.files(), file).is_some() => {
-                report.skip()
+                report.skip();
             }
             Some(file) => {
                 if let Some(finding) = judge(facts, process, file) {

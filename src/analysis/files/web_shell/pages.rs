@@ -1,4 +1,4 @@
-//! Pages and servers in other languages than PHP: ASP, ColdFusion, server-side includes, templates, Lua, Python, Ruby, Node and Java.
+//! Pages and servers in other languages than PHP: ASP, `ColdFusion`, server-side includes, templates, Lua, Python, Ruby, Node and Java.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -372,15 +372,12 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
         let us = digits.iter().take(16).take_while(|byte| **byte == b'u').count();
         let number =
             digits.get(us..us.saturating_add(4)).and_then(|digits| u32::from_str_radix(digits.to_str().ok()?, 16).ok());
-        match number.and_then(|number| u8::try_from(number).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = digits.get(us.saturating_add(4)..).unwrap_or_default();
-            }
-            None => {
-                out.push(b'\\');
-                rest = digits;
-            }
+        if let Some(byte) = number.and_then(|number| u8::try_from(number).ok()) {
+            out.push(byte);
+            rest = digits.get(us.saturating_add(4)..).unwrap_or_default();
+        } else {
+            out.push(b'\\');
+            rest = digits;
         }
     }
     out.extend_from_slice(rest);

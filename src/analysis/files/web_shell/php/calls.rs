@@ -171,8 +171,8 @@ fn bracket(flow: &mut Flow<'_>, open: usize, arguments: &[(usize, usize)]) {
         return;
     }
     let from = if link.is_some_and(|link| link.is("$")) { from.saturating_sub(1) } else { from };
-    let mask = flow.carries(from, open, 0);
-    called(flow, mask, open, arguments);
+    let carried = flow.carries(from, open, 0);
+    called(flow, carried, open, arguments);
 }
 
 /// A method. Those of a library in another language may be functions of the system.

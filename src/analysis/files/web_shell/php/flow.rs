@@ -262,10 +262,10 @@ impl<'t> Flow<'t> {
     }
 
     fn assign(&mut self, at: usize, depth: usize) {
-        let Some(mark) = self.token(at) else { return };
+        let Some(operator) = self.token(at) else { return };
         let from = at.saturating_add(1);
         let to = self.end(from);
-        // The variable stands before the mark, perhaps with keys behind it.
+        // The variable stands before the operator, perhaps with keys behind it.
         let mut target = at.saturating_sub(1);
         let mut has_key = false;
         let mut key = None;
@@ -311,7 +311,7 @@ impl<'t> Flow<'t> {
         let mask = self.carries(from, to, 0);
         let text = if has_key { None } else { self.value(from, to, 0) };
         let is_plain = to == from.saturating_add(1);
-        let is_added = has_key || !mark.is("=");
+        let is_added = has_key || !operator.is("=");
         let Some(scope) = self.scopes.last_mut() else { return };
         if scope.variables.len() >= VARIABLES && !scope.variables.contains_key(&name) {
             return;
@@ -323,7 +323,7 @@ impl<'t> Flow<'t> {
                 None => old.mask |= mask,
             }
             old.text = match (old.text.take(), text) {
-                (Some(mut all), Some(text)) if mark.is(".=") => {
+                (Some(mut all), Some(text)) if operator.is(".=") => {
                     all.extend_from_slice(&text);
                     all.truncate(EXPRESSION);
                     Some(all)

@@ -133,8 +133,8 @@ impl Flow<'_> {
                 let between = if last == 0 { Vec::new() } else { text(0)? };
                 let (from, to) = *arguments.get(last)?;
                 let from = from.saturating_add(usize::from(self.token(from)?.is_name("array")));
-                let list = self.token(from).filter(|token| token.is("[") || token.is("("))?;
-                let end = list.pair.filter(|end| end.saturating_add(1) == to)?;
+                let items = self.token(from).filter(|token| token.is("[") || token.is("("))?;
+                let end = items.pair.filter(|end| end.saturating_add(1) == to)?;
                 let parts = self.split(from.saturating_add(1), end, &[","]);
                 let parts: Option<Vec<Vec<u8>>> =
                     parts.into_iter().map(|(from, to)| self.value(from, to, depth)).collect();
