@@ -1,4 +1,4 @@
-//! Code that libraries write to files of their own, map and delete at once: the compilers of GStreamer and of ECL. The name of
+//! Code that libraries write to files of their own, map and delete at once: the compilers of `GStreamer` and of ECL. The name of
 //! a file proves nothing, so the library of the image must be there, too.
 
 use bstr::ByteSlice as _;
@@ -11,7 +11,7 @@ use super::listing::Machine;
 use super::runtime::belongs;
 use crate::tables::Mapping;
 
-/// Longest code of GStreamer's compiler that is looked at.
+/// Longest code of `GStreamer`'s compiler that is looked at.
 const CODE_MOST: u64 = 1 << 20;
 
 /// How bad code of such a file is, with the name of its maker, if it is one.
