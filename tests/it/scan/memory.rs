@@ -252,6 +252,9 @@ fn pointers_in_data_lead_to_memory_without_a_file() {
         let run = recorded.runs(mapping, end).find(|run| matches!(run.origin, Origin::Recorded { .. }));
         let data = run.unwrap().start + 0x100;
         forge.write(1, data, &(CODE + 0x40).to_le_bytes());
+        // What is only zeros cannot be called.
+        assert_eq!(severity(&forge.scan(), "MEM-005", 1), None);
+        forge.write(1, CODE + 0x40, b"\x55\x48\x89\xe5");
         let scan = forge.scan();
         let found = of(&scan, "MEM-005", 1).unwrap();
         assert!(
