@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::file::FileTable;
 use super::ids::{Fd, FileId, Pid};
 use super::process::Process;
-use super::vma::Vma;
 use crate::images::proto::{FdTypes, FdinfoEntry};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
@@ -37,7 +36,6 @@ impl Descriptors {
     pub(super) fn read(images: Images<'_>, processes: &[Process], files: &FileTable) -> Self {
         let mut tables: HashMap<u64, Vec<Descriptor>> = HashMap::new();
         let mut without = HashSet::new();
-        let mut missing: Vec<(u64, Pid)> = Vec::new();
         let most = images.limits.shared_descriptors;
         let mut left = most;
         for process in processes {
@@ -57,35 +55,13 @@ impl Descriptors {
                 continue;
             }
             if !images.has(Kind::Fdinfo, number) {
-                missing.push((number, process.pid()));
+                images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
+                    format!("living process {} has no table of descriptors; its open files are unknown", process.pid())
+                });
             }
             tables.insert(number, table(images, number, files));
         }
-        let descriptors = Descriptors { tables, without };
-        if !missing.is_empty() && descriptors.lack_files(processes, files) {
-            for (number, pid) in missing {
-                images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
-                    format!("living process {pid} has no table of descriptors; its open files are unknown")
-                });
-            }
-        }
-        descriptors
-    }
-
-    /// Whether there are open files that nothing leads to. CRIU creates an image as it writes the first record, so that a
-    /// process that closed all of its files has no table; but where one was lost, its files are left over.
-    fn lack_files(&self, processes: &[Process], files: &FileTable) -> bool {
-        let mut held: HashSet<FileId> = self.tables.values().flatten().map(|descriptor| descriptor.file).collect();
-        for process in processes {
-            if let Some(fs) = &process.fs {
-                held.extend([fs.cwd_id, fs.root_id].into_iter().flatten().map(FileId));
-            }
-            if let Some(mm) = &process.mm {
-                held.extend(mm.exe());
-                held.extend(mm.vmas.iter().filter_map(Vma::file));
-            }
-        }
-        files.iter().any(|(id, _)| !held.contains(&id))
+        Descriptors { tables, without }
     }
 
     /// Counts how often each file is open.
