@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::Facts;
+use super::facts::{ChangedFile, Place};
 use crate::memory::Origin;
 use crate::model::ids::Pid;
 
@@ -102,6 +103,29 @@ impl Evidence {
     /// A row of a table, given by its key columns.
     pub fn row(table: &'static str, key: impl IntoIterator<Item = (&'static str, Fact)>) -> Self {
         Evidence { kind: "row", table: Some(table), key: key.into_iter().collect(), ..Evidence::default() }
+    }
+
+    /// The row of a file, with the columns that nearly all rules use, and the hash of its contents.
+    pub(super) fn changed_file(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
+        let path = ("path", Fact::Text(file.path.clone()));
+        let row = match file.place {
+            Place::Rootfs => Evidence::row("rootfs_changes", [path, ("change", "added_or_changed".into())]),
+            Place::Deleted => return Evidence::row("rootfs_changes", [path, ("change", "deleted".into())]),
+            Place::Volume => {
+                Evidence::row("volume_files", [("volume", file.volume.clone().unwrap_or_default().into()), path])
+            }
+            Place::Tmpfs | Place::Ghost | Place::Memfd | Place::Sysv => {
+                let member = file.member.as_ref().map(|member| ("member", Fact::from(member)));
+                Evidence::row("recovered_files", member.into_iter().chain([path]))
+            }
+        };
+        row.with("type", Some(file.file_type))
+            .with("mode", Some(format!("{:04o}", file.mode & 0o7777)))
+            .with("uid", file.uid)
+            .with("size", Some(file.size))
+            .with("mtime", file.mtime.map(|time| time.to_string()))
+            .with("link", file.link.as_ref())
+            .with_sha256(facts.files().sha256(file))
     }
 
     /// The row of a process.

@@ -72,6 +72,7 @@ mod story;
 mod suppress;
 pub mod tables;
 mod toml_error;
+mod traffic;
 mod verdict;
 pub mod vocabulary;
 mod words;

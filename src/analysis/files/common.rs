@@ -6,7 +6,7 @@ use super::super::commands::{self, Line};
 use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
 use super::super::vocabulary::{has_name, is_hidden_name, is_usual_in_system, is_world_writable};
 use super::super::words::{shown, shown_within, size};
-use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
+use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
 use crate::elf::{Bytes, Elf};
 use crate::int::u64_of;
 
@@ -90,27 +90,9 @@ pub(in crate::analysis) fn next(file: &ChangedFile) -> Next {
     Next::Extract { what, path: Some(file.path.to_string()) }
 }
 
-/// The row of a file, with the columns that nearly all rules use, and the hash of its contents.
+/// The row of a file.
 pub(in crate::analysis) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
-    let path = ("path", Fact::Text(file.path.clone()));
-    let row = match file.place {
-        Place::Rootfs => Evidence::row("rootfs_changes", [path, ("change", "added_or_changed".into())]),
-        Place::Deleted => return Evidence::row("rootfs_changes", [path, ("change", "deleted".into())]),
-        Place::Volume => {
-            Evidence::row("volume_files", [("volume", file.volume.clone().unwrap_or_default().into()), path])
-        }
-        Place::Tmpfs | Place::Ghost | Place::Memfd | Place::Sysv => {
-            let member = file.member.as_ref().map(|member| ("member", Fact::from(member)));
-            Evidence::row("recovered_files", member.into_iter().chain([path]))
-        }
-    };
-    row.with("type", Some(file.file_type))
-        .with("mode", Some(format!("{:04o}", file.mode & 0o7777)))
-        .with("uid", file.uid)
-        .with("size", Some(file.size))
-        .with("mtime", file.mtime.map(|time| time.to_string()))
-        .with("link", file.link.as_ref())
-        .with_sha256(facts.files().sha256(file))
+    Evidence::changed_file(facts, file)
 }
 
 /// A line of a file as evidence: where it is in the archive, and its text.

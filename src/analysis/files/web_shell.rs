@@ -6,6 +6,7 @@ mod php;
 mod place;
 mod score;
 mod war;
+mod words;
 
 use bstr::{BString, ByteSlice};
 

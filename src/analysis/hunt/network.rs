@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::super::facts::ProcessFacts;
 use super::super::indicators::Kind;
 use super::super::indicators::value::plain;
-use super::super::network::traffic::{outbound, peer};
+use super::super::traffic::{outbound, peer};
 use super::super::{Confidence, Fact, Severity};
 use super::{Hunt, Observable, as_text, observable, of_finding};
 use crate::tables::OpenSocket;

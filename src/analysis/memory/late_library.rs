@@ -2,11 +2,10 @@
 
 use super::super::card::rule;
 use super::super::facts::{ChangedFile, Place, ProcessFacts};
-use super::super::files::common::row as file_row;
 use super::super::hits::Region;
 use super::super::modules::{Module, Modules, is_loader};
-use super::super::network::traffic::{endpoint, outbound, row as socket_row};
 use super::super::script_libraries;
+use super::super::traffic::{endpoint, outbound, row as socket_row};
 use super::super::vocabulary::{is_public, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Report, Severity};
@@ -143,7 +142,7 @@ fn found(
         ))
         .path(path)
         .link(Link::Path(path.into()))
-        .evidence(file_row(facts, file));
+        .evidence(Evidence::changed_file(facts, file));
     if let Some(linked) = late.and_then(|module| module.linked.as_ref()) {
         let evidence = Evidence::memory(facts, process.pid(), linked.dynamic, 64)
             .with("name", name)

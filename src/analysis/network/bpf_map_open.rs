@@ -3,9 +3,9 @@
 use bstr::ByteSlice;
 
 use super::super::card::rule;
+use super::super::traffic::program;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::traffic::program;
 
 rule! {
     /// A process has BPF maps open: tables that it shares with programs in the kernel. Names of known rootkits in BPF are

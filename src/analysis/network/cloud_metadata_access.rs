@@ -4,11 +4,11 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
+use super::super::traffic::{endpoint, internet, peer, program, row};
 use super::super::vocabulary::{has_name, metadata_service, names_metadata, words_of};
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{endpoint, internet, peer, program, row};
 
 rule! {
     /// A process is connected to the metadata service of the cloud (169.254.169.254 and its like), or names it in its

@@ -4,11 +4,11 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
+use super::super::traffic::{endpoint, first_line, outbound, program, row};
 use super::super::vocabulary::control_socket;
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{endpoint, first_line, outbound, program, row};
 use crate::tables::OpenSocket;
 
 rule! {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
+use super::super::traffic::{first_line, program};
 use super::super::words::{count, shown_within, size};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::traffic::{first_line, program};
 use crate::model::ids::Pid;
 
 rule! {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::card::rule;
+use super::super::traffic::program;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::traffic::program;
 use crate::memory::Content;
 
 rule! {

@@ -4,10 +4,10 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::facts::Place;
+use super::super::traffic::{endpoint, internet, outbound, program, row, title};
 use super::super::vocabulary::{has_name, is_public};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::traffic::{endpoint, internet, outbound, program, row, title};
 
 rule! {
     /// `/etc/resolv.conf` was written in the container with a name server of its own, or a process asks a public name server

@@ -1,9 +1,9 @@
 //! NET-003: a session from the internet.
 
 use super::super::card::rule;
+use super::super::traffic::{endpoint, internet, peer, program, row};
 use super::super::vocabulary::is_public;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Subject};
-use super::traffic::{endpoint, internet, peer, program, row};
 
 rule! {
     /// A client with a public address is connected to a service of the container for remote control: SSH, Telnet, remote

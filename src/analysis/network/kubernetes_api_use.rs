@@ -3,10 +3,10 @@
 use bstr::ByteSlice;
 
 use super::super::card::rule;
+use super::super::traffic::{endpoint, internet, outbound, program, row, title};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{endpoint, internet, outbound, program, row, title};
 
 rule! {
     /// A process is connected to the Kubernetes API (the address in `KUBERNETES_SERVICE_HOST`, or port 6443), to a kubelet

@@ -5,9 +5,9 @@ use bstr::ByteSlice;
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
 use super::super::hits::Pattern;
+use super::super::traffic::program;
 use super::super::words::shown_within;
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
-use super::traffic::program;
 
 rule! {
     /// The memory of a process has a request whose parameter is the address of the cloud's metadata service

@@ -7,11 +7,11 @@ use bstr::ByteSlice;
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
 use super::super::hits::Pattern;
+use super::super::traffic::{endpoint, first_line, outbound, program, row, title};
 use super::super::vocabulary::is_loopback;
 use super::super::words::{listed, shown_within};
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{endpoint, first_line, outbound, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {

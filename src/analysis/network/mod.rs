@@ -19,7 +19,6 @@ mod promiscuous_or_fanout;
 mod proxy_environment;
 mod raw_or_packet_socket;
 mod tracked_connection_without_socket;
-pub(super) mod traffic;
 mod tunnel_device;
 mod unexpected_listener;
 mod unix_socket_odd;

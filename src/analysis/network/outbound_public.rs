@@ -3,10 +3,10 @@
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
 use super::super::process::plain_client::is_plain_client;
+use super::super::traffic::{endpoint, internet, outbound, program, row, title};
 use super::super::vocabulary::{is_loopback, is_public};
 use super::super::{Basis, Confidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
-use super::traffic::{endpoint, internet, outbound, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {

@@ -1,11 +1,11 @@
 //! NET-007: devices that take packets that are not for them.
 
 use super::super::card::rule;
+use super::super::traffic::{has_option, program, row, title};
 use super::super::vocabulary::has_name;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::raw_or_packet_socket::TOOLS;
-use super::traffic::{has_option, program, row, title};
 
 rule! {
     /// A packet socket has asked for promiscuous mode, or a device of the container's network is in it: all packets on the

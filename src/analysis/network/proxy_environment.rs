@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use bstr::ByteSlice;
 
 use super::super::card::rule;
+use super::super::traffic::program;
 use super::super::vocabulary::is_public;
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::traffic::program;
 
 rule! {
     /// A process has a proxy in its environment (`http_proxy`, `all_proxy`, …) that the specification does not set: one for

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
+use super::super::traffic::{has_option, program, row, title};
 use super::super::vocabulary::has_name;
 use super::super::words::{count, listed};
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
-use super::traffic::{has_option, program, row, title};
 use crate::model::ids::FileId;
 use crate::tables::OpenSocket;
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::card::rule;
+use super::super::traffic::{endpoint, internet, peer};
 use super::super::vocabulary::is_public;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::traffic::{endpoint, internet, peer};
 
 rule! {
     /// The kernel still tracks a connection from the container to a public address, but no living process has its socket. A

@@ -4,11 +4,11 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{ProcessFacts, remote};
+use super::super::traffic::{program, title};
 use super::super::vocabulary::{has_name, is_public};
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{program, title};
 
 rule! {
     /// A process has `/dev/net/tun` open, or the network of the container has a tunnel (tun, `WireGuard`, ipip, GRE, VXLAN,

@@ -1,11 +1,11 @@
 //! NET-001: a port that nobody said the container would listen on.
 
 use super::super::card::rule;
+use super::super::traffic::{internet, program, row, title};
 use super::super::{Basis, Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
 use super::declared_ports::DeclaredPorts;
 use super::fixed_relay::is_fixed_relay;
-use super::traffic::{internet, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {

@@ -4,11 +4,11 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
+use super::super::traffic::{program, row};
 use super::super::vocabulary::{is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{program, row};
 use crate::tables::OpenSocket;
 
 rule! {

@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{Behind, Channel, Invocation, ProcessFacts};
-use super::super::network::traffic::outbound;
+use super::super::traffic::outbound;
 use super::super::vocabulary::is_public;
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};

@@ -11,8 +11,9 @@ rule! {
     /// The archive contradicts itself, or parts of it are damaged: records that exist twice, a process tree that cannot be,
     /// images that are cut or missing, pages that do not add up, times in the wrong order. It says nothing about the
     /// container, but how far the other answers can be trusted. What is only odd (a tar without an end, statistics that differ)
-    /// is low. Pages that the dump left out on purpose are EVD-003.
-    "EVD-001", archive_inconsistent, version 1, Evidence, Stable, Medium,
+    /// is low, and so is a missing table of open files alone: a process without open files has none. Pages that the dump left
+    /// out on purpose are EVD-003.
+    "EVD-001", archive_inconsistent, version 2, Evidence, Stable, Medium,
     title: "The archive contradicts itself or is damaged",
     why: "Who changed the archive, or cut it, decides what can be seen in it.",
     benign: ["A transfer that broke off, a full disk, or an error of the engine."],
@@ -64,6 +65,17 @@ fn meaning(code: Code) -> Meaning {
     }
 }
 
+/// What a warning means. A process that closed all of its files has no table of them: CRIU makes an image when it writes the
+/// first record.
+fn meaning_of(warning: &Warning) -> Meaning {
+    if is_without_files(warning) { Meaning::Odd } else { meaning(warning.code) }
+}
+
+fn is_without_files(warning: &Warning) -> bool {
+    let name = warning.place.member.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    warning.code == Code::ImageMissing && name.starts_with(b"fdinfo-")
+}
+
 /// Most warnings of a kind that are shown.
 const SHOWN_MOST: usize = 4;
 
@@ -77,7 +89,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         return;
     }
     times(facts, report);
-    let Some(worst) = kinds.keys().map(|code| meaning(*code)).max() else { return };
+    let Some(worst) = kinds.values().flatten().map(|warning| meaning_of(warning)).max() else { return };
+    let is_without_files = kinds.values().flatten().any(|warning| is_without_files(warning));
     let total: usize = kinds.values().map(Vec::len).sum();
     let mut codes: Vec<Code> = kinds.keys().copied().collect();
     codes.sort_by_key(|code| std::cmp::Reverse(meaning(*code)));
@@ -85,6 +98,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let what = match worst {
         Meaning::Contradiction => "The archive contradicts itself",
         Meaning::Damaged => "The archive is damaged or not complete",
+        Meaning::Odd | Meaning::Form if is_without_files => "A process had no open files, or their table is missing",
         Meaning::Odd | Meaning::Form => "The archive is odd, but complete",
     };
     let mut finding = Finding::new(&RULE, Subject::Archive)
@@ -93,6 +107,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         .identity(names.iter().copied())
         .sentence(format!("{what}: {} of the kind {}.", count(total, "warning"), listed(&names)))
         .benign(match worst {
+            Meaning::Odd | Meaning::Form if is_without_files => {
+                "Daemons such as that of fakeroot close all of their files."
+            }
             Meaning::Odd | Meaning::Form => "Some programs write archives so.",
             _ => "The transfer may have broken off. Compare the size and the hash with the original.",
         })
@@ -147,6 +164,18 @@ fn times(facts: &Facts<'_>, report: &mut Report<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_table_of_files_alone_is_no_damage() {
+        let missing = |member: &str| Warning {
+            code: Code::ImageMissing,
+            place: crate::warning::Place::member(member),
+            message: String::new(),
+            limit: None,
+        };
+        assert_eq!(meaning_of(&missing("checkpoint/fdinfo-2.img")), Meaning::Odd);
+        assert_eq!(meaning_of(&missing("checkpoint/mm-2.img")), Meaning::Damaged);
+    }
 
     #[test]
     fn contradictions_are_worse_than_damage_and_gaps_are_not_meant() {

@@ -34,7 +34,7 @@ fn a_finding_is_an_alert_of_ecs_with_its_technique_process_and_connection() {
         (&rule["name"], &rule["category"], &rule["ruleset"]),
         (&json!("reverse_shell"), &json!("PROC"), &json!("cryoscope"))
     );
-    assert_eq!(rule["version"], "1");
+    assert_eq!(rule["version"], "2");
     let id = document["cryoscope"]["finding"]["id"].as_str().unwrap();
     assert!(id.len() == 32 && id != event["id"].as_str().unwrap(), "the id of the row is another one");
     assert!(document["process"]["command_line"].is_string() && document["process"]["parent"]["name"].is_string());

@@ -8,7 +8,8 @@ use regex_automata::meta::Regex;
 
 use super::super::super::commands;
 use super::super::common::{extension, has_part, is_below};
-use super::score::{INDIRECT, LOADS, RUNS, Score, WRITES, regex};
+use super::score::{Score, regex};
+use super::words::{INDIRECT, LOADS, RUNS, WRITES};
 
 /// What a page or a server is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

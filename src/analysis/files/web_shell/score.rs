@@ -9,6 +9,7 @@ use regex_automata::util::syntax;
 
 use super::comments::without_comments;
 use super::php;
+use super::words::{INDIRECT, LOADS, NAMES, OBJECTS, RUNS, WRITES};
 
 /// What a script is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +49,12 @@ impl Score {
     }
 }
 
-pub(super) const RUNS: &str = "input of a request that runs as code or a command";
-pub(super) const INDIRECT: &str = "a variable with input of a request that runs as code or a command";
 const DECODED: &str = "decoded text that runs as code";
 const CHAIN: &str = "text that is decoded several times";
-pub(super) const NAMES: &str = "names of functions that are put together";
 const GATE: &str = "a password in front of it";
 const KNOWN: &str = "the name of a known web shell";
 const QUIET: &str = "errors and time limits that are switched off";
 const UPLOAD: &str = "a form that stores any file";
-pub(super) const WRITES: &str = "input of a request that is written to a file of its choice";
-pub(super) const LOADS: &str = "code that is decoded and loaded as a class";
-pub(super) const OBJECTS: &str = "encoded input of a request that becomes objects";
 const OBJECTS_RUN: &str = "objects that call a function of their choice as they end";
 const LONG: &str = "a very long line of random text";
 

@@ -8,8 +8,6 @@ mod buckets;
 mod frequency;
 mod signs;
 mod trigrams;
-#[cfg(target_arch = "x86_64")]
-mod vectors;
 
 use std::ops::Range;
 

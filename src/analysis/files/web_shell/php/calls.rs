@@ -2,10 +2,10 @@
 
 use bstr::ByteSlice;
 
-use super::super::score::{INDIRECT, NAMES, OBJECTS, RUNS, WRITES};
+use super::super::words::{INDIRECT, NAMES, OBJECTS, RUNS, WRITES};
 use super::carries::{PARAMETERS, REMOTE, REQUEST, WRITTEN, is_url};
-use super::flow::{Flow, Mask, is_request};
 use super::token::{Kind, Token};
+use super::{Flow, Mask, is_request};
 
 const FETCHED: &str = "text of another server that runs as code";
 const LIBRARY: &str = "a program that is started with a library of the script's choice";

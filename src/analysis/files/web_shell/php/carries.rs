@@ -2,8 +2,8 @@
 
 use bstr::ByteSlice;
 
-use super::flow::{Flow, Mask};
 use super::token::Kind;
+use super::{Flow, Mask};
 
 /// What a visitor sends.
 pub(super) const REQUEST: Mask = 1;

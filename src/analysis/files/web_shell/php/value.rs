@@ -2,7 +2,7 @@
 
 use bstr::ByteSlice;
 
-use super::flow::Flow;
+use super::Flow;
 use super::token::Kind;
 
 /// Longest text that is put together.

@@ -6,12 +6,13 @@
     reason = "the walk is compiled again for machines with vectors, together with its tests"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod vectors;
+
 use std::ops::Range;
 
 use super::buckets::Buckets;
 use super::signs::{BLOCK, READ, Signs, plain};
-#[cfg(target_arch = "x86_64")]
-use super::vectors;
 
 /// Bytes for which it pays to fill vectors with tables.
 #[cfg(target_arch = "x86_64")]

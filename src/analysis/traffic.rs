@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use bstr::{BString, ByteSlice};
 
-use super::super::facts::{Facts, ProcessFacts};
-use super::super::words::shown;
-use super::super::{Evidence, Fact};
+use super::facts::{Facts, ProcessFacts};
+use super::words::shown;
+use super::{Evidence, Fact};
 use crate::tables::{Detail, OpenSocket};
 
 /// The address of the other side, if the socket is connected to one.
@@ -41,7 +41,9 @@ pub(in crate::analysis) fn outbound(facts: &Facts<'_>, socket: &OpenSocket) -> O
 }
 
 /// The processes with their sockets of internet families.
-pub(super) fn internet<'f, 'c>(facts: &'f Facts<'c>) -> impl Iterator<Item = (&'f ProcessFacts<'c>, &'f OpenSocket)> {
+pub(in crate::analysis) fn internet<'f, 'c>(
+    facts: &'f Facts<'c>,
+) -> impl Iterator<Item = (&'f ProcessFacts<'c>, &'f OpenSocket)> {
     facts.living().flat_map(move |process| {
         let of = facts.sockets().of(process.pid());
         of.filter(|socket| matches!(socket.family, "inet" | "inet6")).map(move |socket| (process, socket))
@@ -71,23 +73,23 @@ pub(in crate::analysis) fn row(socket: &OpenSocket) -> Evidence {
 }
 
 /// Whether an option of a socket is set.
-pub(super) fn has_option(socket: &OpenSocket, name: &str) -> bool {
+pub(in crate::analysis) fn has_option(socket: &OpenSocket, name: &str) -> bool {
     let options = socket.options.as_ref().map_or(&[][..], |options| options.0.as_slice());
     options.iter().any(|(key, value)| *key == name && !matches!(value, Detail::Bool(false)))
 }
 
 /// A process for a sentence, with its program: `Process 17 (nginx, /usr/sbin/nginx)`.
-pub(super) fn title(process: &ProcessFacts<'_>) -> String {
+pub(in crate::analysis) fn title(process: &ProcessFacts<'_>) -> String {
     format!("Process {} ({}, {})", process.pid(), shown(process.name()), shown(&program(process)))
 }
 
 /// What identifies the program of a process, in any checkpoint.
-pub(super) fn program(process: &ProcessFacts<'_>) -> BString {
+pub(in crate::analysis) fn program(process: &ProcessFacts<'_>) -> BString {
     process.program.path.clone().unwrap_or_else(|| process.name().into())
 }
 
 /// The first line of some bytes that can be printed and says something. `None` for binary data.
-pub(super) fn first_line(bytes: &[u8]) -> Option<&[u8]> {
+pub(in crate::analysis) fn first_line(bytes: &[u8]) -> Option<&[u8]> {
     let printable = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     let line = bytes.lines().map(<[u8]>::trim).find(|line| !line.is_empty())?;
     let count = line.iter().filter(|byte| printable(byte)).count();

@@ -6,9 +6,9 @@ use std::arch::x86_64::__m256i;
 
 use pulp::x86::V3;
 
-use super::blocks::{Block, SAMPLE, Walk};
-use super::buckets::{Buckets, Tables};
-use super::signs::{READ, Signs, is_digit};
+use super::super::buckets::{Buckets, Tables};
+use super::super::signs::{READ, Signs, is_digit};
+use super::{Block, SAMPLE, Walk};
 
 /// Makes a walk with vectors.
 pub(super) fn walk<R: Fn(&[u8; SAMPLE]) -> bool, F: FnMut(Block) -> bool>(
