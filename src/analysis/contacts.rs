@@ -35,7 +35,7 @@ pub(super) fn raise(findings: &mut [Finding]) {
         let Some((severity, rule)) = finding.pid.and_then(|pid| worst.get(&pid)) else { continue };
         if *severity > finding.severity {
             finding.severity = *severity;
-            finding.reasons.push(format!("raised, as {rule} says what runs in the process"));
+            finding.reasons.push(format!("raised, as {rule} is about the same process"));
             "Nothing is known that makes this connection innocent: see the other finding about the process."
                 .clone_into(&mut finding.benign);
             finding.score = score(finding.severity, finding.confidence, 1);

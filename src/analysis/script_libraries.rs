@@ -117,6 +117,11 @@ impl Interpreter {
     }
 }
 
+/// The last part of the name of the module that a file of Python is: `b` of `a/b.py` and of `a/b/__main__.py`.
+pub(super) fn module_name(path: &[u8]) -> Option<&[u8]> {
+    path.strip_suffix(b"/__main__.py").or_else(|| path.strip_suffix(b".py")).map(base)
+}
+
 /// Whether a file is what `python -m NAME` runs: the module itself, or the main part of a package. `folder` is where it
 /// works.
 pub(super) fn is_module(path: &[u8], name: &[u8], folder: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! What the specification of the container asks for: the programs, scripts and code that its command names.
 
+use std::collections::HashSet;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use super::Facts;
@@ -11,13 +13,18 @@ const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const ARGUMENT_MOST: usize = 64 << 10;
 /// Arguments that are looked at.
 const ARGUMENTS: usize = 256;
+/// Words of all arguments that are looked at.
+const WORDS: usize = 4096;
+/// Folders of `PATH` that are looked at.
+const FOLDERS: usize = 64;
 
 impl Facts<'_> {
     /// Whether the command that starts the container names a program or script: by its path, by a path from the directory
     /// that the command starts in or goes to, or by a name that is found there or in the `PATH`. A file that only has the
     /// same name somewhere else is another one.
     pub fn is_declared(&self, path: &[u8]) -> bool {
-        self.spec().spec.as_ref().is_some_and(|spec| names(spec, path))
+        let declared = self.declared.get_or_init(|| self.spec().spec.as_ref().map(Declared::read).unwrap_or_default());
+        declared.names(path)
     }
 
     /// Whether the command that starts the container has a piece of code in its arguments.
@@ -27,39 +34,61 @@ impl Facts<'_> {
     }
 }
 
-fn names(spec: &Spec, path: &[u8]) -> bool {
-    let args = spec.args.as_deref().unwrap_or_default();
-    let path = without_usr(path);
-    if !path.starts_with(b"/") {
-        return false;
-    }
-    let variable =
-        |name: &[u8]| spec.env.iter().flatten().find_map(|line| line.as_bytes().strip_prefix(name)?.strip_prefix(b"="));
-    let found = |folder: &[u8], name: &[u8]| without_usr(&joined(folder, name)) == path;
-    let in_path = |name: &[u8]| {
-        let folders = variable(b"PATH").unwrap_or(USUAL.as_bytes());
-        folders.split_str(":").take(64).any(|folder| found(folder, name))
-    };
-    let mut folders: Vec<BString> = vec![joined(b"/", spec.cwd.as_deref().unwrap_or("/").as_bytes())];
-    for (position, argument) in args.iter().take(ARGUMENTS).enumerate() {
-        let argument = argument.as_bytes();
-        let argument = expanded(argument.get(..ARGUMENT_MOST).unwrap_or(argument), variable);
-        let mut goes = false;
-        for piece in argument.split(|byte| !is_of_path(*byte)).filter(|piece| !piece.is_empty()) {
-            // The first argument is a program, which is not looked for in the directory.
-            let here = || folders.iter().any(|folder| found(folder, piece));
-            let is_it = if piece.contains(&b'/') { here() } else { in_path(piece) || position > 0 && here() };
-            if is_it {
-                return true;
-            }
-            // `cd /srv && node app.js`
-            if std::mem::replace(&mut goes, piece == b"cd") && folders.len() < 8 {
-                let next = folders.last().map(|folder| joined(folder, piece));
-                folders.extend(next);
+/// The paths that the command may name.
+#[derive(Debug, Default)]
+pub(super) struct Declared {
+    /// Whole paths.
+    paths: HashSet<BString>,
+    /// Names that are looked for in the folders of `PATH`.
+    names: HashSet<BString>,
+    folders: Vec<BString>,
+}
+
+impl Declared {
+    fn read(spec: &Spec) -> Self {
+        let args = spec.args.as_deref().unwrap_or_default();
+        let variable = |name: &[u8]| {
+            spec.env.iter().flatten().find_map(|line| line.as_bytes().strip_prefix(name)?.strip_prefix(b"="))
+        };
+        let path = variable(b"PATH").unwrap_or(USUAL.as_bytes());
+        let mut declared = Declared {
+            folders: path.split_str(":").take(FOLDERS).map(|folder| joined(b"/", folder)).collect(),
+            ..Declared::default()
+        };
+        let mut here: Vec<BString> = vec![joined(b"/", spec.cwd.as_deref().unwrap_or("/").as_bytes())];
+        let mut left = WORDS;
+        for (position, argument) in args.iter().take(ARGUMENTS).enumerate() {
+            let argument = argument.as_bytes();
+            let argument = expanded(argument.get(..ARGUMENT_MOST).unwrap_or(argument), variable);
+            let mut goes = false;
+            for piece in argument.split(|byte| !is_of_path(*byte)).filter(|piece| !piece.is_empty()).take(left) {
+                left = left.saturating_sub(1);
+                let is_path = piece.contains(&b'/');
+                if !is_path {
+                    declared.names.insert(piece.into());
+                }
+                // The first argument is a program, which is not looked for in the directory.
+                if is_path || position > 0 {
+                    declared.paths.extend(here.iter().map(|folder| without_usr(&joined(folder, piece)).into()));
+                }
+                // `cd /srv && node app.js`
+                if std::mem::replace(&mut goes, piece == b"cd") && here.len() < 8 {
+                    let next = here.last().map(|folder| joined(folder, piece));
+                    here.extend(next);
+                }
             }
         }
+        declared
     }
-    false
+
+    fn names(&self, path: &[u8]) -> bool {
+        let path = without_usr(path);
+        let Some((folder, name)) = path.rsplit_once_str("/").filter(|_| path.starts_with(b"/")) else { return false };
+        // A folder of `PATH` is compared with the slash, as `/usr/bin/` is moved and `/usr/bin` is not.
+        let in_folder =
+            |one: &BString| without_usr(&bstr::concat([one.as_slice(), b"/"])) == bstr::concat([folder, b"/"]);
+        self.paths.contains(path) || self.names.contains(name.as_bstr()) && self.folders.iter().any(in_folder)
+    }
 }
 
 fn is_of_path(byte: u8) -> bool {
@@ -146,7 +175,7 @@ mod tests {
             (&["sh", "-c", "exec ${APP_HOME}/bin/start"], "/srv/app/bin/start"),
             (&["node", "/srv/node_modules/@a/b.js"], "/srv/node_modules/@a/b.js"),
         ] {
-            assert!(names(&spec(args), path.as_bytes()), "{args:?} {path}");
+            assert!(Declared::read(&spec(args)).names(path.as_bytes()), "{args:?} {path}");
         }
     }
 
@@ -162,7 +191,7 @@ mod tests {
             (&["sh"], ""),
             (&[], "/tmp/x"),
         ] {
-            assert!(!names(&spec(args), path.as_bytes()), "{args:?} {path}");
+            assert!(!Declared::read(&spec(args)).names(path.as_bytes()), "{args:?} {path}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! FS-002: accounts and rights that were added.
 
-use bstr::ByteSlice;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::commands::{self, Line};
@@ -65,11 +68,12 @@ struct Wrong {
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let accounts = Accounts::new(facts);
     for (file, _) in changed(facts, report) {
-        let judge: fn(&Facts<'_>, &[u8]) -> Option<Wrong> = match file.path.as_slice() {
-            b"/etc/passwd" => passwd_line,
-            b"/etc/shadow" => shadow,
-            b"/etc/group" => |facts, line| group(line, &|who| is_new(facts, who)),
+        let judge: fn(&Accounts<'_, '_>, &[u8]) -> Option<Wrong> = match file.path.as_slice() {
+            b"/etc/passwd" => |accounts, line| passwd(line).or_else(|| odd_shell(line, || accounts.have_few_shells())),
+            b"/etc/shadow" => |accounts, line| shadow(accounts.facts, line),
+            b"/etc/group" => |accounts, line| group(line, &|who| accounts.is_new(who)),
             b"/etc/sudoers" | b"/etc/sudo.conf" => |_, line| sudoers(line),
             path if path.starts_with(b"/etc/sudoers.d/") => |_, line| sudoers(line),
             _ => continue,
@@ -83,7 +87,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let text = text(facts, file, report);
         let mut wrong: Vec<(Line<'_>, Wrong)> =
-            commands::lines(&text).filter_map(|line| Some((line, judge(facts, line.text)?))).take(32).collect();
+            commands::lines(&text).filter_map(|line| Some((line, judge(&accounts, line.text)?))).take(32).collect();
         if file.path.starts_with(b"/etc/sudoers") && is_of_start(facts, file) {
             for (line, wrong) in wrong.iter_mut().filter(|(_, wrong)| wrong.severity == Severity::High) {
                 if line.text.fields().next().is_some_and(|who| is_new_person(facts, who)) {
@@ -200,50 +204,74 @@ fn passwd(line: &[u8]) -> Option<Wrong> {
     None
 }
 
-/// As [`passwd`], with what the other lines of the file tell.
-fn passwd_line(facts: &Facts<'_>, line: &[u8]) -> Option<Wrong> {
-    passwd(line).or_else(|| {
-        let files = facts.files();
-        let text = files.at(b"/etc/passwd").next().map(|file| files.head(file, ACCOUNTS))?;
-        odd_shell(&text, line)
-    })
+/// What the lists of accounts say as a whole, read once when a line asks for it.
+struct Accounts<'f, 'c> {
+    facts: &'f Facts<'c>,
+    few_shells: OnceCell<bool>,
+    new: OnceCell<HashSet<BString>>,
 }
 
-/// A service with a shell among others without one. In old Debian all had one.
-fn odd_shell(text: &[u8], line: &[u8]) -> Option<Wrong> {
-    let shell_of = |line: &[u8]| {
-        let fields = fields(line);
-        let is_service =
-            fields.first().is_some_and(|name| SERVICES.iter().take(17).any(|known| known.as_bytes() == *name));
-        fields.get(6).filter(|_| is_service).map(|shell| is_login_shell(shell))
-    };
-    if shell_of(line) != Some(true) {
-        return None;
+impl<'f, 'c> Accounts<'f, 'c> {
+    fn new(facts: &'f Facts<'c>) -> Self {
+        Accounts { facts, few_shells: OnceCell::new(), new: OnceCell::new() }
     }
+
+    /// Whether most accounts of services have no shell.
+    fn have_few_shells(&self) -> bool {
+        *self.few_shells.get_or_init(|| {
+            let files = self.facts.files();
+            files.at(b"/etc/passwd").next().is_some_and(|file| have_few_shells(&files.head(file, ACCOUNTS)))
+        })
+    }
+
+    /// Whether an account was made in this container: its password is as new.
+    fn is_new(&self, who: &[u8]) -> bool {
+        self.new.get_or_init(|| new_accounts(self.facts)).contains(who.as_bstr())
+    }
+}
+
+/// Whether a line of the list of accounts is of a service, with whether it has a shell.
+fn service_shell(line: &[u8]) -> Option<bool> {
+    let fields = fields(line);
+    let is_service = fields.first().is_some_and(|name| SERVICES.iter().take(17).any(|one| one.as_bytes() == *name));
+    fields.get(6).filter(|_| is_service).map(|shell| is_login_shell(shell))
+}
+
+fn have_few_shells(text: &[u8]) -> bool {
     let (mut with, mut without) = (0_usize, 0_usize);
-    for has in text.lines().take(4096).filter_map(shell_of) {
+    for has in text.lines().filter_map(service_shell) {
         let count = if has { &mut with } else { &mut without };
         *count = count.saturating_add(1);
     }
+    without >= 4 && with < without
+}
+
+/// A service with a shell where most have none. In old Debian all had one.
+fn odd_shell(line: &[u8], have_few: impl Fn() -> bool) -> Option<Wrong> {
     let fields = fields(line);
     let (name, shell) = (fields.first()?, fields.get(6)?);
-    (without >= 4 && with < without).then(|| Wrong {
+    (service_shell(line) == Some(true) && have_few()).then(|| Wrong {
         severity: Severity::Medium,
-        words: format!("gives the service account {} the shell {}, and others have none", shown(name), shown(shell)),
+        words: format!(
+            "gives the service account {} the shell {}, while most others have none",
+            shown(name),
+            shown(shell)
+        ),
     })
 }
 
-/// Whether an account was made in this container: its password is as new, or its home is among the changes.
-fn is_new(facts: &Facts<'_>, who: &[u8]) -> bool {
+/// The accounts whose passwords are as new as the container.
+fn new_accounts(facts: &Facts<'_>) -> HashSet<BString> {
     let files = facts.files();
     let created = facts.model().container().facts.created.or_else(|| facts.started());
-    let Some(today) = created.map(|created| created.as_second().div_euclid(86_400)) else { return false };
-    let is_of_today = |line: &[u8]| {
+    let Some(today) = created.map(|created| created.as_second().div_euclid(86_400)) else { return HashSet::new() };
+    let of_today = |line: &[u8]| {
         let fields = fields(line);
         let day = fields.get(2).and_then(|day| day.to_str().ok()?.parse::<i64>().ok());
-        fields.first() == Some(&who) && day.is_some_and(|day| day >= today)
+        day.filter(|day| *day >= today).and_then(|_| Some(BString::from(*fields.first()?)))
     };
-    files.at(b"/etc/shadow").any(|file| files.head(file, ACCOUNTS).lines().any(is_of_today))
+    let heads = files.at(b"/etc/shadow").map(|file| files.head(file, ACCOUNTS));
+    heads.flat_map(|head| head.lines().filter_map(of_today).collect::<Vec<_>>()).collect()
 }
 
 fn shadow(facts: &Facts<'_>, line: &[u8]) -> Option<Wrong> {
@@ -290,13 +318,13 @@ fn group(line: &[u8], is_new: &dyn Fn(&[u8]) -> bool) -> Option<Wrong> {
     let is_admin = ADMINS.iter().any(|admin| admin.as_bytes() == *name);
     let is_service =
         |member: &&&[u8]| !is_usual(member) && SERVICES.iter().any(|service| service.as_bytes() == **member);
-    if let Some(service) = odd.iter().find(is_service).filter(|_| is_admin || is_strong) {
+    if let Some(service) = odd.iter().filter(|_| is_admin || is_strong).find(is_service) {
         return Some(Wrong {
             severity: Severity::High,
             words: format!("has the service account {} in the group {}", shown(service), shown(name)),
         });
     }
-    if let Some(new) = odd.iter().find(|member| is_new(member)).filter(|_| is_admin) {
+    if let Some(new) = odd.iter().filter(|_| is_admin).find(|member| is_new(member)) {
         return Some(Wrong {
             severity: Severity::Medium,
             words: format!("has {}, an account as new as the container, in the group {}", shown(new), shown(name)),
@@ -372,10 +400,11 @@ mod tests {
     fn a_shell_that_others_do_not_have_is_odd() {
         let nologin = ["bin", "sys", "games", "man", "mail"].map(|name| format!("{name}:x:2:2::/:/usr/sbin/nologin\n"));
         let all = [nologin.concat(), "backup:x:34:34::/:/bin/sh\nnobody:x:9:9::/:/bin/false\n".to_owned()].concat();
-        assert!(odd_shell(all.as_bytes(), b"backup:x:34:34::/:/bin/sh").is_some());
-        assert!(odd_shell(all.as_bytes(), b"ada:x:1000:1000::/:/bin/sh").is_none());
+        let odd = |text: &str, line: &[u8]| odd_shell(line, || have_few_shells(text.as_bytes())).is_some();
+        assert!(odd(&all, b"backup:x:34:34::/:/bin/sh"));
+        assert!(!odd(&all, b"ada:x:1000:1000::/:/bin/sh"));
         let old = all.replace("/usr/sbin/nologin", "/bin/sh");
-        assert!(odd_shell(old.as_bytes(), b"backup:x:34:34::/:/bin/sh").is_none());
+        assert!(!odd(&old, b"backup:x:34:34::/:/bin/sh"));
     }
 
     #[test]

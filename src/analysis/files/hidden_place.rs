@@ -1,11 +1,12 @@
 //! FS-015: names that are made to be overlooked.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{ChangedFile, Kind, Place, base, without_deleted};
+use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base, without_deleted};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Report, Severity, Subject};
 use super::common::{everywhere, hidden_part, is_below, next, row, with_users};
@@ -40,6 +41,7 @@ struct Hidden<'f> {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let mut places: BTreeMap<BString, Hidden<'_>> = BTreeMap::new();
+    let synced = OnceCell::new();
     for (file, kind) in everywhere(facts) {
         if file.engine_noise
             || !matches!(file.place, Place::Rootfs | Place::Tmpfs | Place::Ghost)
@@ -57,7 +59,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
-        if !kind.is_code() && is_of_known_software(facts, &file.path) {
+        if !kind.is_code() && is_of_known_software(facts, &synced, &file.path) {
             report.skip();
             continue;
         }
@@ -122,7 +124,7 @@ fn processes_at<'p>(
     facts: &Facts<'_>,
     places: impl Iterator<Item = &'p BString> + Clone,
 ) -> BTreeMap<BString, Vec<Pid>> {
-    let known: std::collections::HashSet<&BStr> = places.map(|place| place.as_bstr()).collect();
+    let known: HashSet<&BStr> = places.map(|place| place.as_bstr()).collect();
     let mut here: BTreeMap<BString, Vec<Pid>> = BTreeMap::new();
     for process in facts.living() {
         let program = process.program.path.as_ref().map(|path| path.as_slice());
@@ -150,7 +152,7 @@ fn processes_at<'p>(
 }
 
 /// Whether a file without code is one that known software writes under this hidden name in this place.
-fn is_of_known_software(facts: &Facts<'_>, path: &[u8]) -> bool {
+fn is_of_known_software<'f>(facts: &'f Facts<'_>, synced: &OnceCell<HashSet<&'f [u8]>>, path: &[u8]) -> bool {
     const FILES: [(&str, &str); 4] = [
         ("/var/lib/rabbitmq/", "/.vhost"),
         ("/var/lib/rabbitmq/", "/.queue_name"),
@@ -160,7 +162,7 @@ fn is_of_known_software(facts: &Facts<'_>, path: &[u8]) -> bool {
     let is_listed = FILES
         .iter()
         .any(|(place, end)| path.starts_with(place.as_bytes()) && path.strip_suffix(end.as_bytes()).is_some());
-    is_listed || is_of_rsync(base(path)) && is_written_by(facts, "rsync", path)
+    is_listed || is_of_rsync(base(path)) && synced.get_or_init(|| open_in(facts, "rsync")).contains(path)
 }
 
 /// `.report.pdf.wguP6R`, as rsync calls a file until it has all of it.
@@ -169,14 +171,15 @@ fn is_of_rsync(name: &[u8]) -> bool {
     parts.is_some_and(|(name, end)| !name.is_empty() && end.len() == 6 && end.iter().all(u8::is_ascii_alphanumeric))
 }
 
-/// Whether a program of the image has a file open.
-fn is_written_by(facts: &Facts<'_>, program: &str, path: &[u8]) -> bool {
-    facts.living().any(|process| {
+/// The files that a program of the image has open.
+fn open_in<'f>(facts: &'f Facts<'_>, program: &str) -> HashSet<&'f [u8]> {
+    let is_it = |process: &&ProcessFacts<'_>| {
         process.program.base() == program
             && !process.program.deleted
-            && process.program.path.as_ref().is_some_and(|program| facts.files().is_in_image(program))
-            && process.files().iter().any(|file| file.path.as_ref().is_some_and(|open| open == path))
-    })
+            && process.program.path.as_ref().is_some_and(|path| facts.files().is_in_image(path))
+    };
+    let files = facts.living().filter(is_it).flat_map(ProcessFacts::files);
+    files.filter_map(|file| file.path.as_ref().map(|path| path.as_slice())).collect()
 }
 
 /// The path up to the first part whose name is a trick, and which. Names of users' documents may have most of these, so

@@ -14,11 +14,11 @@ use super::common::{about, everywhere, line, quoted, text, when};
 use super::history_tampered::is_history;
 
 rule! {
-    /// A history of a shell in which commands leave the container: they enter the namespaces of the host's first process, go
+    /// A history of a shell with commands that lead out of the container: they enter the namespaces of the host's first process, go
     /// through its root, set the program that the kernel of the host runs, mount or open a disk of the host, or start a
-    /// container with all rights. Two of these kinds are high, one is medium.
+    /// privileged container. Two of these kinds are high, one is medium.
     "FS-036", history_shows_escape, version 1, Files, Incubating, Medium,
-    title: "Somebody typed commands that leave the container",
+    title: "Somebody typed commands to get out of the container",
     why: "The history tells what somebody tried. Whether it worked is to be looked for on the host.",
     benign: ["An administrator in a container that is meant for work on its host: its specification gives it all rights."],
     attack: ["T1611"],
@@ -27,21 +27,21 @@ rule! {
     check: check,
 }
 
-/// What a command does, with the pattern that tells it.
+/// What commands do, with the pattern that tells it.
 const PATTERNS: [(&str, &str); 6] = [
-    ("enters the namespaces of the host", r"\bnsenter\b.*(?:-t\s*1\b|--target[= ]1\b)"),
-    ("goes through the root of the first process", r"/proc/1/(?:root|cwd)\b"),
+    ("enter the namespaces of the host", r"\bnsenter\b.*(?:-t\s*1\b|--target[= ]1\b)"),
+    ("go through the root of the first process", r"/proc/1/(?:root|cwd)\b"),
     (
-        "sets a program that the kernel of the host runs",
+        "set a program that the kernel of the host runs",
         r"(?:>|\btee\b|sysctl\b.*).*(?:core_pattern|release_agent|uevent_helper|/proc/sys/kernel/modprobe|binfmt_misc/register)",
     ),
     (
-        "opens a disk of the host",
+        "open a disk of the host",
         r"\b(?:mount|debugfs|dd\s.*if=|fdisk\s+-l)\s*\S*.*?/dev/(?:sd[a-z]|vd[a-z]|xvd[a-z]|nvme\d|mapper/|dm-\d)",
     ),
-    ("changes to the root of the host", r"\bchroot\s+(?:/host|/mnt|/hostfs|/rootfs)\b"),
+    ("change to the root of the host", r"\bchroot\s+(?:/host|/mnt|/hostfs|/rootfs)\b"),
     (
-        "starts a container with all rights",
+        "start a privileged container",
         r"\b(?:docker|podman|nerdctl|ctr|crictl|kubectl)\b.*\brun\b.*(?:--privileged|-v\s*/:/|--pid[= ]host|hostPID)",
     ),
 ];
@@ -77,11 +77,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
         }
         report.add(finding.sentence(format!(
-            "{} ({}) has the line {}; what was typed {}{}.",
+            "{} ({}) has commands that {}: {}{}.",
             shown(&file.path),
             count(text.lines().count(), "line"),
-            quoted(first.text),
             listed(&kinds),
+            quoted(first.text),
             when(facts, file)
         )));
     }

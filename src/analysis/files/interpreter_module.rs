@@ -33,6 +33,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     // A manager whose database cannot be read here may have put them there.
     let is_unread = facts.packages().unread().is_some();
     let mut plain: BTreeMap<&'static str, Vec<&ChangedFile>> = BTreeMap::new();
+    let mut contacts: BTreeMap<&'static str, Option<Contact<'_, '_>>> = BTreeMap::new();
     for (file, _) in changed(facts, report) {
         let Some(interpreter) = script_libraries::of(&file.path).filter(|one| one.has_text(&file.path)) else {
             continue;
@@ -65,7 +66,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             when(facts, file)
         );
         finding = finding.severity(Severity::High);
-        if let Some((process, socket, end)) = connected(facts, interpreter) {
+        let contact = contacts.entry(interpreter.name).or_insert_with(|| connected(facts, interpreter));
+        if let Some((process, socket, end)) = contact {
             super::super::words::add(
                 &mut sentence,
                 format_args!(". {} runs {} and is connected to {end}", process.title(), interpreter.name),
@@ -82,11 +84,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// A process with a connection that it made, and the other end in words.
+type Contact<'f, 'c> = (&'f ProcessFacts<'c>, &'f OpenSocket, String);
+
 /// A process of an interpreter with a connection that it made to a public address.
-fn connected<'f, 'c>(
-    facts: &'f Facts<'c>,
-    interpreter: &Interpreter,
-) -> Option<(&'f ProcessFacts<'c>, &'f OpenSocket, String)> {
+fn connected<'f, 'c>(facts: &'f Facts<'c>, interpreter: &Interpreter) -> Option<Contact<'f, 'c>> {
     facts.living().filter(|process| interpreter.is_run_by(process.program.base())).find_map(|process| {
         facts.sockets().of(process.pid()).find_map(|socket| {
             let (address, port) = outbound(facts, socket).filter(|(address, _)| is_public(*address))?;

@@ -91,7 +91,7 @@ pub(super) fn is_active(line: &[u8]) -> bool {
 }
 
 /// Variables that make an interpreter run code, or a program start another.
-const VARIABLES: [&str; 14] = [
+pub(super) const VARIABLES: [&str; 14] = [
     "NODE_OPTIONS",
     "PYTHONSTARTUP",
     "PYTHONPATH",

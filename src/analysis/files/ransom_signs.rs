@@ -73,7 +73,9 @@ fn beside<'f>(facts: &'f Facts<'_>, files: &[&ChangedFile]) -> Vec<&'f ChangedFi
         let mut folder = file.path.as_slice();
         while let Some((above, _)) = folder.rsplit_once_str("/").filter(|(above, _)| !above.is_empty()) {
             folder = above;
-            folders.insert(folder);
+            if !folders.insert(folder) {
+                break;
+            }
         }
     }
     let is_beside = |(file, kind): &(&ChangedFile, Kind)| {

@@ -1,5 +1,8 @@
 //! FS-026: credentials that were copied.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use bstr::ByteSlice;
 use data_encoding::BASE64URL_NOPAD;
 
@@ -30,6 +33,7 @@ rule! {
 const MOST: u64 = 64 << 10;
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let keys = OnceCell::new();
     for (file, kind) in everywhere(facts) {
         let is_kept = matches!(file.place, Place::Rootfs | Place::Tmpfs | Place::Ghost);
         if !is_kept
@@ -45,7 +49,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let text = facts.files().head(file, MOST).into_owned();
-        if let Some((severity, what, benign)) = judge(facts, file, &text) {
+        if let Some((severity, what, benign)) = judge(facts, &keys, file, &text) {
             report.add(
                 about(facts, &RULE, file)
                     .severity(severity)
@@ -62,7 +66,12 @@ fn is_mounted(path: &[u8]) -> bool {
     is_below(path, &["/run/secrets/", "/var/run/secrets/"])
 }
 
-fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity, &'static str, &'static str)> {
+fn judge(
+    facts: &Facts<'_>,
+    keys: &OnceCell<HashSet<Vec<u8>>>,
+    file: &ChangedFile,
+    text: &[u8],
+) -> Option<(Severity, &'static str, &'static str)> {
     let is_odd = is_world_writable(&file.path) || hidden_part(&file.path).is_some();
     if is_token(text) {
         return Some((
@@ -92,7 +101,7 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity
         };
         return Some((severity, "the list of hashes of passwords", "A backup of the system's files: ask who made it."));
     }
-    if is_key && is_copy_of_key(facts, file, text) {
+    if is_key && !is_place_of_keys(&file.path) && keys.get_or_init(|| keys_in_place(facts)).contains(text) {
         return Some((
             Severity::High,
             "a private key of SSH that has its place elsewhere",
@@ -111,16 +120,20 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity
     None
 }
 
-/// Whether a key is the same as one of a user or of the server.
-fn is_copy_of_key(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> bool {
-    let is_place = |path: &[u8]| path.contains_str("/.ssh/") || is_below(path, &["/etc/ssh/"]);
-    let is_same = |other: &ChangedFile| {
-        other.place != Place::Deleted
-            && other.size == file.size
-            && is_place(&other.path)
-            && *facts.files().head(other, MOST) == *text
+/// Where users and the server of SSH have their keys.
+fn is_place_of_keys(path: &[u8]) -> bool {
+    path.contains_str("/.ssh/") || is_below(path, &["/etc/ssh/"])
+}
+
+/// The contents of the keys that users and the server have, as far as they are among the changes.
+fn keys_in_place(facts: &Facts<'_>) -> HashSet<Vec<u8>> {
+    /// Most keys, which together take no more than 16 MiB.
+    const KEYS: usize = 256;
+    let is_one = |file: &&ChangedFile| {
+        file.place != Place::Deleted && file.file_type == "regular" && file.size <= MOST && is_place_of_keys(&file.path)
     };
-    !is_place(&file.path) && facts.files().all().iter().any(is_same)
+    let texts = facts.files().all().iter().filter(is_one).map(|file| facts.files().head(file, MOST).into_owned());
+    texts.filter(|text| text.contains_str("PRIVATE KEY")).take(KEYS).collect()
 }
 
 /// Whether a text is a list of hashes of passwords: most of its lines have the fields of one, and one has a hash.

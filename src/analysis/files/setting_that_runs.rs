@@ -3,6 +3,9 @@
 mod doors;
 mod forms;
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use bstr::ByteSlice;
 
 use super::super::card::rule;
@@ -15,7 +18,7 @@ use super::common::{about, everywhere, extension, hidden_part, is_web, line, quo
 use super::more_persistence;
 
 rule! {
-    /// Settings of programs, besides those of the other rules, by which code runs or somebody comes in: variables for logins
+    /// Settings of programs, besides those of the other rules, that run code or let somebody in: variables for logins
     /// (`/etc/environment`, `pam_env`, `~/.ssh/environment`) that load a library or a script, scripts that PHP runs before
     /// each page, modules of PHP, a proxy to a hidden socket, certificates and user environments of SSH, `.rhosts`, shells
     /// of inetd, scripts of npm, a server for packages that is a bare address, `kernel.core_pattern`, tmpfiles, binfmt,
@@ -46,7 +49,11 @@ enum Does<'l> {
     Trusts(&'l [u8]),
 }
 
+/// Libraries among the changes, by their names.
+type Modules<'f> = HashMap<&'f [u8], Vec<&'f ChangedFile>>;
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let modules = OnceCell::new();
     for (file, kind) in everywhere(facts) {
         let is_kept = matches!(file.place, Place::Rootfs | Place::Volume);
         if !is_kept || file.file_type != "regular" || file.engine_noise || kind == Kind::Nothing {
@@ -67,7 +74,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 let does = form.does(line.text)?;
                 // The commands of these files are another rule's.
                 let is_mine = !is_known || !matches!(does, Does::Runs(_));
-                is_mine.then(|| judge(facts, file, does)).flatten().map(|(severity, words)| (line, severity, words))
+                is_mine
+                    .then(|| judge(facts, &modules, file, does))
+                    .flatten()
+                    .map(|(severity, words)| (line, severity, words))
             })
             .max_by_key(|(line, severity, _)| (*severity, std::cmp::Reverse(line.number)));
         match worst {
@@ -94,7 +104,12 @@ fn found(
 }
 
 /// How bad it is, and why.
-fn judge(facts: &Facts<'_>, file: &ChangedFile, does: Does<'_>) -> Option<(Severity, String)> {
+fn judge<'f>(
+    facts: &'f Facts<'_>,
+    modules: &OnceCell<Modules<'f>>,
+    file: &ChangedFile,
+    does: Does<'_>,
+) -> Option<(Severity, String)> {
     match does {
         Does::Opens(severity, words) => Some((severity, words.to_owned())),
         Does::Trusts(path) => {
@@ -113,7 +128,7 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, does: Does<'_>) -> Option<(Sever
             if path.starts_with(b"/") && (is_world_writable(path) || hidden_part(path).is_some()) {
                 return Some((Severity::High, format!("loads {}, from a place where no software is", shown(path))));
             }
-            let changed = loaded(facts, file, path)?;
+            let changed = loaded(facts, modules, file, path)?;
             Some(by_contents(facts, changed, "loads"))
         }
     }
@@ -138,7 +153,12 @@ fn by_contents(facts: &Facts<'_>, file: &ChangedFile, verb: &str) -> (Severity, 
 }
 
 /// The file among the changes that a setting loads: by its path, or a module by its name.
-fn loaded<'f>(facts: &'f Facts<'_>, setting: &ChangedFile, path: &[u8]) -> Option<&'f ChangedFile> {
+fn loaded<'f>(
+    facts: &'f Facts<'_>,
+    modules: &OnceCell<Modules<'f>>,
+    setting: &ChangedFile,
+    path: &[u8],
+) -> Option<&'f ChangedFile> {
     let is_own = |file: &&ChangedFile| {
         file.place != Place::Deleted
             && file.file_type == "regular"
@@ -152,8 +172,14 @@ fn loaded<'f>(facts: &'f Facts<'_>, setting: &ChangedFile, path: &[u8]) -> Optio
     // `extension=name` stands for `name.so` in the directory of modules.
     let name = base(path);
     let name = if name.ends_with(b".so") { name.to_vec() } else { bstr::concat([name, b".so"]) };
-    let is_module = |(file, kind): &(&ChangedFile, Kind)| {
-        *kind == Kind::Elf && base(&file.path) == name.as_slice() && file.path.contains_str("/lib")
-    };
-    everywhere(facts).filter(is_module).map(|(file, _)| file).find(is_own)
+    let all = modules.get_or_init(|| {
+        let mut all = Modules::new();
+        for (file, kind) in everywhere(facts) {
+            if kind == Kind::Elf && file.path.contains_str("/lib") {
+                all.entry(base(&file.path)).or_default().push(file);
+            }
+        }
+        all
+    });
+    all.get(name.as_slice())?.iter().copied().find(is_own)
 }

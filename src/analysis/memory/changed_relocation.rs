@@ -239,7 +239,7 @@ fn found(
         .confidence(if is_alone { Confidence::Medium } else { Confidence::High })
         .identity([process.program.path.clone().unwrap_or_default(), BString::from(path), first.0.into()])
         .sentence(format!(
-            "In {}, a protected pointer of {} leads to {}, and in process {sibling}, which has the same memory, to {}{more}{doubt}.",
+            "In {}, a protected pointer of {} leads to {}, and in process {sibling}, which has the same table, to {}{more}{doubt}.",
             super::thread_outside_code::lower(&process.title()),
             shown(path),
             first.0,

@@ -10,11 +10,11 @@ use super::runtime::{runtime, small_maker};
 use crate::tables::SignalAction;
 
 rule! {
-    /// A handler of a signal lies in executable memory that no file backs. Handlers are functions of the program or of its
+    /// A signal handler lies in executable memory that no file backs. Handlers are functions of the program or of its
     /// libraries; code that was put into a process by hand waits there until somebody sends the signal. Processes with a
     /// just-in-time compiler of the image do not count, nor pieces of code that libraries make for callbacks.
     "MEM-036", handler_in_unbacked_code, version 1, Memory, Incubating, High,
-    title: "A handler of a signal is in memory that no file backs",
+    title: "A signal handler is in memory that no file backs",
     why: "A signal from anyone with the same rights starts the code; until then no thread is in it.",
     benign: ["A language with a just-in-time compiler that is not known here."],
     attack: ["T1055", "T1205"],

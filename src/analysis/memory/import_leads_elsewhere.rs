@@ -27,7 +27,7 @@ rule! {
     /// they do before their first use, or into the dynamic loader, do not count; nor do functions that a library chooses by
     /// the processor, unless they are known under another name. Worse if the function starts programs or loads code.
     "MEM-037", import_leads_elsewhere, version 1, Memory, Incubating, High,
-    title: "An imported function is another one in memory",
+    title: "An imported function was swapped for another one",
     why: "Whoever changes an entry of these tables has a function of his choice called, without any code of his own.",
     benign: ["A tool that replaces functions in a running program, such as a profiler or an agent that attaches to it."],
     attack: ["T1574", "T1055", "T1014"],
@@ -92,7 +92,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 return;
             };
             left = rest;
-            for mapping in process.mappings().iter().filter(|mapping| mapping.path == *path && is_data(mapping)) {
+            for mapping in process.mappings_of(path).filter(|mapping| is_data(mapping)) {
                 let known = pieces(&space, mapping.start.0, mapping.end.0);
                 let all = known.iter().flat_map(|(start, bytes)| words(*start, bytes, machine.word()));
                 let wrong = all.filter_map(|(address, target)| {

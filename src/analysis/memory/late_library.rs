@@ -14,7 +14,7 @@ use super::runtime::is_packaged;
 use crate::tables::{Mapping, OpenSocket};
 
 rule! {
-    /// A library that is among the changes to the root file system and of no package is loaded by a program of the image.
+    /// A library that is among the changes to the root file system and belongs to no package is loaded by a program of the image.
     /// What a program needs is loaded before it starts; in the list of the dynamic loader, what comes behind the loader
     /// itself was loaded while the program ran: by the program, or by somebody who made it do so (`dlopen` through
     /// `ptrace`). High if the process is also connected to a public address, and medium if it only serves others, or if the
@@ -135,7 +135,7 @@ fn found(
         .confidence(if late.is_some() { Confidence::High } else { Confidence::Medium })
         .identity([process.program.path.clone().unwrap_or_default(), path.into()])
         .sentence(format!(
-            "{} {how} {} {}, which is among the changes and of no package{end}.",
+            "{} {how} {} {}, which is among the changes and belongs to no package{end}.",
             process.title(),
             shown(path),
             if late.is_some() { "while it ran" } else { "at its start" },

@@ -1,4 +1,4 @@
-//! PROC-037: a server of logins that was started with rules of its own.
+//! PROC-037: an SSH server that was started with options that let others in.
 
 use bstr::{BString, ByteSlice};
 
@@ -13,7 +13,7 @@ rule! {
     /// `/etc/ssh` and homes, no check of who may write to these files; or whose keys or settings are files elsewhere, or came
     /// into the container later. The command of the container itself does not count. Two such options are high, one is medium.
     "PROC-037", login_server_options, version 1, Process, Incubating, Medium,
-    title: "A server of logins was started with rules of its own",
+    title: "An SSH server was started with options that let others in",
     why: "A second server beside the real one, or instead of it, lets the intruder in whatever the settings say.",
     benign: ["A tool for development or tests that starts a server of its own, on a port of its own."],
     attack: ["T1021.004", "T1098.004", "T1556"],
@@ -117,7 +117,7 @@ fn found(process: &ProcessFacts<'_>, odd: &[Odd]) -> Finding {
         .severity(if odd.len() > 1 { Severity::High } else { Severity::Medium })
         .confidence(Confidence::High)
         .identity([program(process), arguments(process)])
-        .sentence(format!("{} lets people log in by rules of its own: {}.", process.title(), listed(&words)))
+        .sentence(format!("{} was started with options that let others in: {}.", process.title(), listed(&words)))
         .next(Next::rows_of("process_open_sockets", process.pid()))
         .evidence(row_of(process));
     for path in odd.iter().filter_map(|(_, path)| path.as_ref()) {

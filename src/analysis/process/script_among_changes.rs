@@ -1,5 +1,9 @@
 //! PROC-036: a script runs that was put where packages have their files.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use bstr::BString;
 
 use super::super::active_code::first_telling;
@@ -20,7 +24,7 @@ rule! {
     /// is one of a shell. With the image at hand, a
     /// script of these directories that neither the image nor the changes have was deleted after it started, and is high.
     "PROC-036", script_among_changes, version 1, Process, Incubating, Medium,
-    title: "A script runs that was put among the files of the system",
+    title: "A script runs that was added to directories of the system",
     why: "A script in a directory of packages looks like a part of the system in a list of processes.",
     benign: ["A tool for automation, or an administrator, put a helper there and started it.", "An agent that is not installed as a package."],
     attack: ["T1036.005", "T1059"],
@@ -29,7 +33,52 @@ rule! {
     check: check,
 }
 
+/// The line of a script that tells what it does.
+struct Told {
+    number: usize,
+    offset: usize,
+    text: Vec<u8>,
+    does: &'static str,
+}
+
+/// What many processes share, read once.
+#[derive(Default)]
+struct Scripts<'f> {
+    /// Files that `python -m` may run, by the last part of the module's name.
+    modules: OnceCell<HashMap<&'f [u8], Vec<&'f ChangedFile>>>,
+    /// For each script, and whether a shell runs it: its telling line.
+    told: HashMap<(BString, bool), Option<Rc<Told>>>,
+}
+
+impl<'f> Scripts<'f> {
+    fn module(&self, facts: &'f Facts<'_>, name: &[u8], folder: &[u8]) -> Option<BString> {
+        let modules = self.modules.get_or_init(|| {
+            let mut modules: HashMap<&[u8], Vec<&ChangedFile>> = HashMap::new();
+            for file in facts.files().all().iter().filter(|file| file.place == Place::Rootfs) {
+                if let Some(last) = script_libraries::module_name(&file.path) {
+                    modules.entry(last).or_default().push(file);
+                }
+            }
+            modules
+        });
+        let last = name.rsplit(|byte| *byte == b'.').next()?;
+        let is_it = |file: &&&ChangedFile| script_libraries::is_module(&file.path, name, folder);
+        modules.get(last)?.iter().find(is_it).map(|file| file.path.clone())
+    }
+
+    fn told(&mut self, facts: &Facts<'_>, file: &ChangedFile, is_shell: bool) -> Option<Rc<Told>> {
+        const TEXT: u64 = 256 << 10;
+        let read = || {
+            let text = facts.files().head(file, TEXT);
+            let (line, does) = first_telling(&text, is_shell)?;
+            Some(Rc::new(Told { number: line.number, offset: line.offset, text: line.text.to_vec(), does }))
+        };
+        self.told.entry((file.path.clone(), is_shell)).or_insert_with(read).clone()
+    }
+}
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let mut scripts = Scripts::default();
     for process in facts.living().filter(|process| process.is_shell() || process.is_interpreter()) {
         let Some(invocation) = process.invocation() else {
             report.not_checked("the arguments of a process are in memory that is not in the archive");
@@ -38,7 +87,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let Some(path) = path_of(facts, process, &invocation) else { continue };
+        let Some(path) = path_of(facts, &scripts, process, &invocation) else { continue };
         if facts.is_declared(&path) || facts.is_of_entry_point(process) {
             report.skip();
             continue;
@@ -49,7 +98,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 report.skip();
             }
             Some(file) => {
-                if let Some(finding) = judge(facts, process, file) {
+                if let Some(finding) = judge(facts, &mut scripts, process, file) {
                     report.add(finding);
                 }
             }
@@ -60,7 +109,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 /// The file that a process runs.
-fn path_of(facts: &Facts<'_>, process: &ProcessFacts<'_>, invocation: &Invocation) -> Option<BString> {
+fn path_of<'f>(
+    facts: &'f Facts<'_>,
+    scripts: &Scripts<'f>,
+    process: &ProcessFacts<'_>,
+    invocation: &Invocation,
+) -> Option<BString> {
     let cwd = process.row.cwd.as_ref();
     match invocation {
         Invocation::Script(path) if path.starts_with(b"/") => Some(path.clone()),
@@ -71,10 +125,7 @@ fn path_of(facts: &Facts<'_>, process: &ProcessFacts<'_>, invocation: &Invocatio
         }
         Invocation::Module(name) => {
             let folder = cwd.map_or(&b"/"[..], |cwd| cwd.as_slice());
-            let is_it = |file: &&ChangedFile| {
-                file.place == Place::Rootfs && script_libraries::is_module(&file.path, name, folder)
-            };
-            facts.files().all().iter().find(is_it).map(|file| file.path.clone())
+            scripts.module(facts, name, folder)
         }
         _ => None,
     }
@@ -114,10 +165,13 @@ fn is_gone(facts: &Facts<'_>, path: &[u8]) -> bool {
     is_plain && is_of_system(path) && facts.files().is_in_image(path) && is_other()
 }
 
-fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>, file: &ChangedFile) -> Option<Finding> {
-    const TEXT: u64 = 256 << 10;
-    let text = facts.files().head(file, TEXT);
-    let telling = first_telling(&text, process.is_shell());
+fn judge(
+    facts: &Facts<'_>,
+    scripts: &mut Scripts<'_>,
+    process: &ProcessFacts<'_>,
+    file: &ChangedFile,
+) -> Option<Finding> {
+    let telling = scripts.told(facts, file, process.is_shell());
     let of_system = is_of_system(&file.path);
     let severity = match (of_system, &telling) {
         (true, Some(_)) => Severity::High,
@@ -128,23 +182,25 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>, file: &ChangedFile) -> O
         (false, Some(_)) if !process.is_shell() => Severity::Medium,
         (false, _) => return None,
     };
-    let does = telling.map_or_else(String::new, |(line, does)| {
-        format!(". Its line `{}` {does}", shown_within(line.text.trim_ascii(), 100))
+    let does = telling.as_ref().map_or_else(String::new, |told| {
+        format!(". Its line `{}` {}", shown_within(told.text.trim_ascii(), 100), told.does)
     });
-    let place = if of_system { ", where packages have their files" } else { "" };
+    let place = if of_system { ", in a directory of packages" } else { "" };
     let mut finding = about(process, &file.path)
         .severity(severity)
         .confidence(Confidence::High)
         .sentence(format!(
-            "{} runs {}, which is among the changes and of no package{place}{does}.",
+            "{} runs {}, which is among the changes and belongs to no package{place}{does}.",
             process.title(),
             shown(&file.path)
         ))
         .next(super::super::files::common::next(file))
         .evidence(row(facts, file));
-    if let Some((line, _)) = telling {
+    if let Some(told) = telling {
         finding = finding.evidence(
-            bytes(facts, file, line.offset, line.text).with_text(line.text).with_note(format!("line {}", line.number)),
+            bytes(facts, file, told.offset, &told.text)
+                .with_text(told.text.as_slice())
+                .with_note(format!("line {}", told.number)),
         );
     }
     Some(finding)

@@ -6,6 +6,7 @@ use super::super::super::Severity;
 use super::super::super::commands;
 use super::super::super::facts::base;
 use super::super::common::{has_part, is_below, is_home};
+use super::super::python_or_node_hook::VARIABLES;
 use super::{Does, doors};
 
 /// How a file names what it runs.
@@ -165,29 +166,13 @@ fn behind<'l>(line: &'l [u8], keys: &[&str]) -> Option<Does<'l>> {
 
 /// A variable that has a library, a script or a directory of modules loaded.
 fn variable(line: &[u8]) -> Option<Does<'_>> {
-    const NAMES: [&str; 16] = [
-        "LD_PRELOAD",
-        "LD_AUDIT",
-        "LD_LIBRARY_PATH",
-        "NODE_OPTIONS",
-        "PYTHONSTARTUP",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PERL5OPT",
-        "PERL5LIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "BASH_ENV",
-        "JAVA_TOOL_OPTIONS",
-        "GIT_SSH_COMMAND",
-        "PROMPT_COMMAND",
-        "LESSOPEN",
-    ];
+    /// Besides those of interpreters.
+    const NAMES: [&str; 6] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "PROMPT_COMMAND", "LESSOPEN"];
     const ALLOCATORS: [&str; 4] = ["libjemalloc", "libtcmalloc", "libmimalloc", "libeatmydata"];
     let line = line.strip_prefix(b"export ").unwrap_or(line);
     let end = line.find_byteset(b"= \t")?;
     let (name, value) = line.split_at_checked(end)?;
-    if !NAMES.iter().any(|known| known.as_bytes() == name) {
+    if !NAMES.iter().chain(&VARIABLES).any(|known| known.as_bytes() == name) {
         return None;
     }
     if name == b"PROMPT_COMMAND" {
