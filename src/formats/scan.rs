@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::line::{Line, Role};
-use super::text::wrapped;
+use super::text::{cut, wrapped};
 use super::units;
 use crate::analysis::{CANNOT_SHOW, Finding, Rule, Scan, Severity, Step, Story, Verdict};
 use crate::escape::escape;
@@ -103,11 +103,18 @@ impl<'s> ScanText<'s> {
     }
 
     fn finding(&self, finding: &Finding, with_benign: bool, page: &mut Page) {
-        let mut head = Line::of(role_of(finding.severity), format!("{:<8} ", finding.severity.as_str()));
-        head.push(Role::Plain, finding.rule.title);
-        head.push(Role::Faint, format!("  {}", finding.rule.id));
-        if let Some((n, m)) = self.rarity.map(|rarity| rarity(&finding.id())) {
-            head.push(Role::Notable, format!("  in {n} of {m}"));
+        let severity = format!("{:<8} ", finding.severity.as_str());
+        let id = format!("  {}", finding.rule.id);
+        let rarity = self.rarity.map(|rarity| rarity(&finding.id())).map(|(n, m)| format!("  in {n} of {m}"));
+        let rarity = rarity.unwrap_or_default();
+        // The title is cut, not the rule: `--explain` wants that.
+        let others = severity.len().saturating_add(id.len()).saturating_add(rarity.len());
+        let room = page.look.width.map_or(usize::MAX, |width| width.saturating_sub(others).max(LEAST));
+        let mut head = Line::of(role_of(finding.severity), severity);
+        head.push(Role::Plain, cut(finding.rule.title, room));
+        head.push(Role::Faint, id);
+        if !rarity.is_empty() {
+            head.push(Role::Notable, rarity);
         }
         page.line(&head);
         page.flow(Role::Plain, &finding.sentence, INDENT, INDENT);

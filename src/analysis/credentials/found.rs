@@ -15,7 +15,7 @@ use super::super::secrets::engine::{Engine, Hit, owned};
 use super::super::secrets::user::UserRule;
 use super::super::secrets::value::{Context, Secret, Site};
 use super::harmless::{crowds, generators, is_scanners};
-use super::places::about;
+use super::places::{Places, about};
 use crate::int::{u64_of, usize_of};
 use crate::memory::{AddressSpace, Origin, SearchOptions};
 use crate::model::ids::Pid;
@@ -316,10 +316,11 @@ impl<'c> Collector<'_, 'c> {
             let again = self.engine.again(&one.bytes, span, false);
             by_file.entry((one.member, one.file)).or_default().extend(again.into_iter().map(|hit| hit.moved(base)));
         }
+        let places = Places::read(self.facts);
         for ((member, file), hits) in by_file {
             let hits = owned(hits);
             let crowd = crowds(&hits);
-            let about = about(self.facts, member.as_bstr(), file.as_ref());
+            let about = about(&places, member.as_bstr(), file.as_ref());
             for (mut hit, is_crowded) in hits.into_iter().zip(crowd) {
                 self.secrets.looked_at = self.secrets.looked_at.saturating_add(1);
                 if is_crowded && about.path.as_ref().is_some_and(|path| is_scanners(path)) {

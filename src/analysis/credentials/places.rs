@@ -1,5 +1,7 @@
 //! What a member of the archive is, and the files in it: the places of secrets that are not in memory.
 
+use std::collections::HashMap;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use super::super::Facts;
@@ -7,24 +9,39 @@ use super::super::facts::{ChangedFile, Place};
 use super::super::secrets::value::{Context, Site};
 use crate::model::LOGS_OF_CONTAINER;
 
+/// The files of the archive by the members that have them.
+pub(super) struct Places<'f> {
+    /// The first of each member.
+    members: HashMap<&'f [u8], &'f ChangedFile>,
+    /// By member and path.
+    files: HashMap<(&'f [u8], &'f [u8]), &'f ChangedFile>,
+}
+
+impl<'f> Places<'f> {
+    pub(super) fn read(facts: &'f Facts<'_>) -> Self {
+        let mut places = Places { members: HashMap::new(), files: HashMap::new() };
+        for entry in facts.files().all() {
+            let Some(member) = entry.member.as_deref().map(Vec::as_slice) else { continue };
+            places.members.entry(member).or_insert(entry);
+            places.files.entry((member, relative(&entry.path))).or_insert(entry);
+        }
+        places
+    }
+
+    fn of(&self, member: &[u8], file: Option<&BString>) -> Option<&'f ChangedFile> {
+        match file {
+            Some(file) => self.files.get(&(member, relative(file))).copied(),
+            None => self.members.get(member).copied(),
+        }
+    }
+}
+
 /// What a member of the archive, or a file in one, is.
-pub(super) fn about(facts: &Facts<'_>, member: &BStr, file: Option<&BString>) -> Site {
+pub(super) fn about(places: &Places<'_>, member: &BStr, file: Option<&BString>) -> Site {
     let name = member.rsplit_str("/").next().unwrap_or_default();
-    let of_member = |entry: &&ChangedFile| {
-        entry.member.as_deref().is_some_and(|known| known.as_slice() == member.as_bytes())
-            && file.is_none_or(|file| ends_with_path(&entry.path, file))
-    };
-    let files = facts.files();
     let mut site = Site::new(Context::OtherMember);
     site.member = Some(member.into());
-    let known = match file {
-        Some(file) => {
-            let path = path_of(file);
-            files.at(&path).find(of_member).or_else(|| files.all().iter().find(of_member))
-        }
-        None => files.all().iter().find(of_member),
-    };
-    if let Some(known) = known {
+    if let Some(known) = places.of(member, file) {
         site.context = match known.place {
             Place::Rootfs | Place::Deleted => Context::ChangedFile,
             Place::Volume => Context::Volume,
@@ -70,10 +87,6 @@ fn relative(file: &[u8]) -> &[u8] {
     file.strip_prefix(b"./").or_else(|| file.strip_prefix(b"/")).unwrap_or(file)
 }
 
-fn ends_with_path(path: &[u8], file: &[u8]) -> bool {
-    relative(path) == relative(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +97,6 @@ mod tests {
             (path_of(b"./.env"), path_of(b".env"), path_of(b"/etc/x")),
             ("/.env".into(), "/.env".into(), "/etc/x".into())
         );
-        assert!(ends_with_path(b"/.env", b"./.env") && !ends_with_path(b"/env", b".env"));
+        assert!(relative(b"/.env") == relative(b"./.env") && relative(b"/env") != relative(b".env"));
     }
 }

@@ -20,7 +20,7 @@ rule! {
     /// connect to an address that stands in it. Critical if a process of that interpreter is connected to a public address.
     /// Compiled modules are not read. All changed modules without such a line are one finding for each interpreter.
     "FS-037", interpreter_module, version 1, Files, Incubating, Medium,
-    title: "A module of an interpreter was changed, and not by a package manager",
+    title: "A module of an interpreter was changed by hand",
     why: "A program of the image runs code of the intruder then, although its own files and arguments are as they were.",
     benign: ["A start script that patches a library.", "Modules that were copied into the container instead of being installed."],
     attack: ["T1554", "T1574"],

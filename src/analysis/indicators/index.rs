@@ -394,7 +394,7 @@ fn can_hold(first: &Test, row: &[Test]) -> Result<(), String> {
             |other: &Test| matches!(other, Test::Is(other) if other.kind == value.kind && other.text != value.text);
         if is_single(value.kind) && row.iter().skip(at).any(differs) {
             return Err(format!(
-                "it wants two values of the kind {} of one row: of a connection, only the other end is compared",
+                "it wants two different values of the kind {} in one row; of a connection, only the other end is compared",
                 value.kind.as_str()
             ));
         }

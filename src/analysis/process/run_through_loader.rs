@@ -12,7 +12,7 @@ rule! {
     /// is not of the image, or lies where everyone may write or in a hidden place. The program needs no right to be executed
     /// then, may have any name, and the kernel knows the loader as what runs. All rules judge such a process by the program.
     "PROC-038", run_through_loader, version 1, Process, Incubating, High,
-    title: "A program that was added runs under the name of the dynamic loader",
+    title: "An added program runs under the name of the loader",
     why: "A program that is run so gets around mounts without execute permission and lists of programs that may run.",
     benign: ["Portable software that brings a C library of its own and starts its programs with it."],
     attack: ["T1036.005"],

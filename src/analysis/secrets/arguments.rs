@@ -67,12 +67,11 @@ pub(in crate::analysis) struct Text {
 /// be run by another one, such as `sudo`.
 pub(in crate::analysis) fn texts<T: AsRef<[u8]>>(program: &[u8], argv: &[T]) -> Vec<Text> {
     let mut texts = Vec::new();
-    let mut known: Vec<&Program> = Vec::new();
-    known.extend(named(program));
+    let mut known: Vec<&Program> = named(program).into_iter().collect();
     let mut previous: &[u8] = b"";
     for (number, argument) in argv.iter().enumerate() {
         let argument = argument.as_ref();
-        known.extend(named(argument));
+        known.extend(named(argument).filter(|one| !known.iter().any(|other| std::ptr::eq(*other, *one))));
         let mut add = |name: &[u8], from: usize, is_setting: bool| {
             let own = name.len();
             let bytes = bstr::concat([name, argument.get(from..).unwrap_or_default()]);

@@ -94,13 +94,13 @@ fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, 
         let names: Vec<String> = args.ioc.iter().map(|path| path.display().to_string()).collect();
         return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
     }
-    for (count, wher) in [(indicators.not_in_memory(), " in memory"), (indicators.not_in_text(), "")] {
+    for (count, place) in [(indicators.not_in_memory(), " in memory"), (indicators.not_in_text(), "")] {
         let (texts, are, them) = match count {
             0 => continue,
             1 => ("1 text".to_owned(), "is", "it"),
             count => (format!("{count} texts"), "are", "them"),
         };
-        say(&format!("{texts} of --ioc {are} not searched for{wher}: no word in {them} is long and rare enough"));
+        say(&format!("{texts} of --ioc {are} not searched for{place}: no word in {them} is long and rare enough"));
     }
     if indicators.not_compiled() > 0 {
         say(&format!(
