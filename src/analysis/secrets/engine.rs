@@ -8,7 +8,7 @@ use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
 use super::detectors::{self, ALL};
 use super::encoded;
-use super::prefilter::{Coding, Found, Prefilter, SAMPLE, entry};
+use super::prefilter::{Coding, Found, Prefilter, entry};
 use super::text;
 use super::user::UserRules;
 
@@ -130,8 +130,7 @@ impl Engine {
         let mut seen_windows: HashMap<usize, usize> = HashMap::new();
         let schedule = detectors::find("aes-key-schedule").filter(|_| schedules);
         let mut until = 0;
-        let random = |sample: &[u8; SAMPLE]| schedule.is_some() && detectors::may_be_schedule(sample);
-        self.filter.find(bytes, span.start..bytes.len(), random, |filtered| {
+        self.filter.find(bytes, span.start..bytes.len(), detectors::may_be_schedule, |filtered| {
             let seen = match (filtered, schedule) {
                 (Found::Mark(seen), _) => seen,
                 (Found::Random(place), Some(number)) => {

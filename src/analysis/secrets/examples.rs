@@ -66,8 +66,9 @@ fn key_schedules_are_found_by_their_words() {
     assert_eq!(expand(&key).last().unwrap(), &[0xb6, 0x63, 0x0c, 0xa6]);
     for (len, seed) in [(16, 1), (24, 2), (32, 3)] {
         let key = bytes(len, seed);
-        for swapped in [false, true] {
-            let mut memory = bytes(100, 9);
+        for (swapped, before) in [false, true].into_iter().flat_map(|swapped| (40..140).map(move |n| (swapped, n * 4)))
+        {
+            let mut memory = bytes(before, 9);
             for word in expand(&key) {
                 let mut word = word;
                 if swapped {
@@ -82,7 +83,7 @@ fn key_schedules_are_found_by_their_words() {
                     found.push((one.value.start, one.value.len()));
                 }
             });
-            assert_eq!(found, [(100, len)], "{len} {swapped}");
+            assert_eq!(found, [(before, len)], "{len} {swapped}");
             let at = memory.len() - 4050;
             memory[at] ^= 1;
             plain_engine().raw(&memory, 0..memory.len(), true, &mut |detector, _, _| {

@@ -86,60 +86,52 @@ fn key_of(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// Words of a block in which schedules may begin, and of those behind it that are looked at.
-const BLOCK: usize = 8;
-const BEHIND: usize = 12;
+/// Words of the longest schedule.
+const LONGEST: usize = 60;
+/// Words before the two that [`may_be_within`] tests.
+const BEFORE: usize = 8;
+/// Bytes that it looks at.
+const SAMPLE: usize = (BEFORE + 2) * 4;
 
-/// Bytes that [`may_begin`] looks at.
-const SAMPLE: usize = (BLOCK + BEHIND) * 4;
-
-fn words(sample: &[u8; SAMPLE]) -> [u32; BLOCK + BEHIND] {
-    let mut words = [0; BLOCK + BEHIND];
-    for (word, bytes) in words.iter_mut().zip(sample.as_chunks::<4>().0) {
+fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u32; WORDS] {
+    let mut words = [0; WORDS];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
         *word = u32::from_le_bytes(*bytes);
     }
     words
 }
 
-/// Whether a schedule may begin at any of the first eight words. Most words of a schedule are the word before them XOR the
-/// one a key's length before them, whatever the order of bytes. One such word is tested for each length of keys.
+/// Whether bytes may be a part of a schedule: then this is not zero. Most words of one are the word before them XOR the
+/// one a key's length before them, whatever the order of bytes; of two words in a row, at least one. The last two are
+/// tested together, for each length of keys.
 #[allow(clippy::inline_always, reason = "the search compiles it again for machines with vectors")]
 #[inline(always)]
-pub(in super::super) fn may_begin(sample: &[u8; SAMPLE]) -> bool {
-    let words = words(sample);
-    // Numbers instead of booleans, so that nothing branches.
-    let mut some = 0;
-    for ((((((one, four), five), six), seven), eight), nine) in words
-        .iter()
-        .skip(1)
-        .zip(words.iter().skip(4))
-        .zip(words.iter().skip(5))
-        .zip(words.iter().skip(6))
-        .zip(words.iter().skip(7))
-        .zip(words.iter().skip(8))
-        .zip(words.iter().skip(9))
-        .take(BLOCK)
-    {
-        let follows = |a: &u32, b: &u32| u32::from(a ^ b == *one);
-        some |= (follows(five, four) | follows(seven, six) | follows(nine, eight)) & u32::from(*one != 0);
-    }
-    some != 0
+pub(in super::super) fn may_be_within(sample: &[u8; SAMPLE]) -> u64 {
+    let two = |place: usize| sample.get(place..).and_then(<[u8]>::first_chunk).copied().map_or(0, u64::from_le_bytes);
+    let last_two = two(BEFORE * 4);
+    let last_but_one = two(BEFORE * 4 - 4);
+    // The highest bit of each half that is zero, and of few others.
+    let zero = |halves: u64| halves.wrapping_sub(0x0000_0001_0000_0001) & !halves & 0x8000_0000_8000_0000;
+    let follows = |before: u64| zero(last_two ^ last_but_one ^ before);
+    // Keys have four, six or eight words.
+    (follows(two(16)) | follows(two(8)) | follows(two(0))) & !zero(last_two)
 }
 
-/// Calls `each` with the places in a block where schedules may begin, of those that are multiples of four from its
-/// beginning.
-pub(in super::super) fn schedules(bytes: &[u8], place: usize, mut each: impl FnMut(usize)) {
-    // With too few bytes for a schedule there is none.
-    let Some(sample) = from(bytes, place).first_chunk() else { return };
-    let words = words(sample);
-    for word in 0..BLOCK {
-        let at = |number: usize| words.get(word.wrapping_add(number)).copied().unwrap_or_default();
+/// Calls `each` with the places where schedules may begin that have the bytes of a sample in them, in order. Those are
+/// multiples of four away from it.
+pub(in super::super) fn schedules(bytes: &[u8], sample: usize, mut each: impl FnMut(usize)) {
+    const BACK: usize = (LONGEST - BEFORE - 2) * 4;
+    let first = sample.checked_sub(BACK).unwrap_or(sample & 3);
+    for start in (first..=sample).step_by(4) {
+        let Some(bytes) = from(bytes, start).first_chunk::<44>() else { return };
+        let words: [u32; 11] = words(bytes);
+        let at = |number: usize| words.get(number).copied().unwrap_or_default();
         let starts = |key: usize| {
             let word = |number: usize| at(key.wrapping_add(number));
             word(1) ^ word(0) == at(1) && word(2) ^ word(1) == at(2)
         };
         if (starts(4) || starts(6) || starts(8)) && (at(1) | at(2)) != 0 {
-            each(place.saturating_add(word.saturating_mul(4)));
+            each(start);
         }
     }
 }

@@ -30,7 +30,7 @@ mod vendor;
 
 #[cfg(test)]
 pub(super) use self::aes::substitution;
-pub(super) use self::aes::{may_begin as may_be_schedule, schedules};
+pub(super) use self::aes::{may_be_within as may_be_schedule, schedules};
 pub(super) use self::assigned::setting;
 pub(super) use self::placeholder::is_example;
 use super::detector::Detector;

@@ -1,4 +1,4 @@
-//! Finds the marks of all detectors in one pass. Every 32 bytes are tested at once for what may be there (`signs`): three
+//! Finds the marks of all detectors in one pass. Every 64 bytes are tested at once for what may be there (`signs`): three
 //! bytes of a mark, which `buckets` chose; text in UTF-16, in which marks have two bytes a character; text in base64, in
 //! which a mark has three forms, depending on what stands before it; random bytes, which may be keys. Only where the test
 //! holds, marks are looked for.
@@ -129,7 +129,7 @@ impl Prefilter {
         &self,
         bytes: &[u8],
         span: Range<usize>,
-        random: impl Fn(&[u8; SAMPLE]) -> bool,
+        random: impl Fn(&[u8; SAMPLE]) -> u64 + Copy,
         mut each: impl FnMut(Found) -> bool,
     ) {
         // Where text in UTF-16 and in base64 was looked at.
@@ -280,7 +280,7 @@ mod tests {
         filter.find(
             bytes,
             0..bytes.len(),
-            |_| false,
+            |_| 0,
             |found| {
                 if let Found::Mark(seen) = found {
                     all.push((seen.number, seen.place, seen.coding));

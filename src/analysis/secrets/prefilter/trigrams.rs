@@ -4,12 +4,16 @@
 use crate::int::usize_of;
 
 /// Bits of the hash of three bytes.
-const BITS: u32 = 15;
+const BITS: u32 = 16;
 /// Words of 64 bits for all hashes.
 const WORDS: usize = 1 << (BITS - 6);
 
 /// The three bytes at the beginning of a text, the first in the lowest bits. Bytes that are missing are zero.
+#[inline]
 pub(super) fn three_of(bytes: &[u8]) -> u32 {
+    if let Some(four) = bytes.first_chunk() {
+        return u32::from_le_bytes(*four) & 0x00ff_ffff;
+    }
     bytes.iter().take(3).rev().fold(0, |three, byte| three << 8 | u32::from(*byte))
 }
 
@@ -37,8 +41,10 @@ pub(super) struct Place {
 /// The set.
 #[derive(Clone, Debug)]
 pub(super) struct Trigrams {
-    /// A bit for each hash, in words, each with the number of bits before it.
-    bits: Vec<(u64, usize)>,
+    /// A bit for each hash. Small enough to stay near the processor.
+    bits: Box<[u64; WORDS]>,
+    /// For each word of bits, the number of bits before it.
+    ranks: Vec<usize>,
     /// For each bit, where the places of its hash begin.
     begins: Vec<usize>,
     /// Ordered by the hash.
@@ -50,24 +56,26 @@ impl Trigrams {
     pub(super) fn new(mut places: Vec<(u32, Place)>) -> Self {
         places.sort_unstable_by_key(|(three, place)| (hash(*three), *three, *place));
         places.dedup();
-        let mut bits = vec![(0_u64, 0); WORDS];
+        let mut bits = Box::new([0_u64; WORDS]);
         let mut begins = Vec::new();
         let mut last = None;
         for (begin, (three, _)) in places.iter().enumerate() {
             let hash = hash(*three);
             if last.replace(hash) != Some(hash) {
                 begins.push(begin);
-                if let Some((word, _)) = bits.get_mut(word_of(hash)) {
+                if let Some(word) = bits.get_mut(word_of(hash)) {
                     *word |= bit_of(hash);
                 }
             }
         }
         let mut before = 0_usize;
-        for (word, rank) in &mut bits {
-            *rank = before;
+        let add = |word: &u64| {
+            let rank = before;
             before = before.saturating_add(ones(*word));
-        }
-        Trigrams { bits, begins, places }
+            rank
+        };
+        let ranks = bits.iter().map(add).collect();
+        Trigrams { bits, ranks, begins, places }
     }
 
     /// The set with more places.
@@ -79,11 +87,15 @@ impl Trigrams {
     #[inline]
     pub(super) fn of(&self, three: u32) -> impl Iterator<Item = Place> {
         let hash = hash(three);
-        let entry = self.bits.get(word_of(hash)).filter(|(word, _)| word & bit_of(hash) != 0);
-        let same = entry.map_or(&[][..], |(word, before)| {
-            self.of_rank(before.saturating_add(ones(word & (bit_of(hash).wrapping_sub(1)))))
-        });
+        let word = self.bits.get(word_of(hash)).copied().unwrap_or_default();
+        let same = if word & bit_of(hash) == 0 { &[][..] } else { self.of_hash(hash, word) };
         same.iter().filter(move |(known, _)| *known == three).map(|(_, place)| *place)
+    }
+
+    /// The places of a hash, whose bit is in a word.
+    fn of_hash(&self, hash: u32, word: u64) -> &[(u32, Place)] {
+        let before = ones(word & bit_of(hash).wrapping_sub(1));
+        self.of_rank(self.ranks.get(word_of(hash)).map_or(0, |rank| rank.saturating_add(before)))
     }
 
     /// The places of a hash, given by the number of hashes before it.

@@ -1,29 +1,28 @@
 //! Walks over the blocks of a text and tells of those in which something may be: with vectors where the machine has them,
 //! else byte by byte. Both tell the same.
 
-#![allow(
-    clippy::inline_always,
-    reason = "the walk is compiled again for machines with vectors, together with its tests"
-)]
+#![allow(clippy::inline_always, reason = "blocks are walked over again in functions for machines with vectors")]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
 use std::ops::Range;
 
 use super::buckets::Buckets;
-use super::signs::{BLOCK, READ, Signs, plain};
+use super::signs::{BLOCK, Bits, READ, Signs, may_be_random, plain};
 
 /// Bytes for which it pays to fill vectors with tables.
 #[cfg(target_arch = "x86_64")]
 const LONG: usize = 256;
 
-/// Bytes before a random block in which something that ends in it may begin. The second block behind is tested: wherever in
-/// a block a key begins, that one is random, and the beginning of a key may be less so.
-const BEFORE: usize = 2 * BLOCK;
-
-/// Bytes of random data that are passed to the caller's test.
-pub(in super::super) const SAMPLE: usize = 80;
+/// Bytes before a block that the caller's test of random bytes is given with its beginning.
+const BEFORE: usize = 32;
+/// Those bytes.
+pub(in super::super) const SAMPLE: usize = BEFORE + 8;
 
 /// A block in which something may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,83 +30,125 @@ pub(super) struct Block {
     /// Where it begins.
     pub(super) place: usize,
     /// A bit for each byte, the lowest for the first: where the tested bytes of a mark may begin.
-    pub(super) marks: u32,
+    pub(super) marks: u64,
     /// Whether text in base64 may be here, or end here.
     pub(super) base64: bool,
     /// Whether text in UTF-16 may be here.
     pub(super) wide: bool,
-    /// Where random bytes begin that passed the caller's test.
+    /// Where random bytes begin that passed the caller's test: before the block.
     pub(super) random: Option<usize>,
 }
 
 /// Calls `each` with the blocks of a text, from a place to another, in which something may be, until it has enough. Behind
-/// the text are zeros. `random` tests the random bytes.
+/// the text are zeros. `random` tests bytes that may be random; it is not zero where they pass.
 pub(super) fn each_block(
     bytes: &[u8],
     places: Range<usize>,
     buckets: &Buckets,
-    random: impl Fn(&[u8; SAMPLE]) -> bool,
+    random: impl Fn(&[u8; SAMPLE]) -> u64 + Copy,
     each: impl FnMut(Block) -> bool,
 ) {
-    let walk = Walk { bytes, places, random, each };
+    let walk = Walk { bytes, places, each };
     #[cfg(target_arch = "x86_64")]
-    if walk.places.len() >= LONG
-        && let Some(vectors) = pulp::x86::V3::try_new()
-    {
-        return vectors::walk(vectors, buckets, walk);
+    if walk.places.len() >= LONG {
+        if let Some(vectors) = pulp::x86::V4::try_new() {
+            return walk.with(|text, told| vectors::fill(vectors, buckets, random, text, told));
+        }
+        if let Some(vectors) = pulp::x86::V3::try_new() {
+            return walk.with(|text, told| vectors::fill(vectors, buckets, random, text, told));
+        }
     }
-    walk.with(|block| plain(block, buckets));
+    walk.with(|text, told| told.fill(text, random, |block| plain(block, buckets)));
+}
+
+/// Blocks that are tested at once. Their test is a loop of its own, which keeps its tables in registers.
+const BATCH: usize = 64;
+/// Bytes that are read of so many blocks, before and behind them.
+const TEXT: usize = BEFORE + BLOCK * (BATCH - 1) + READ;
+
+/// What the tests of some blocks told.
+struct Told {
+    /// The number of blocks to test.
+    blocks: usize,
+    /// Those in which something may be, each with its number and whether the random bytes passed.
+    some: [(usize, Signs, u64); BATCH],
+    /// How many those are.
+    count: usize,
+    /// The sign of base64 of the last block.
+    base64: u64,
+}
+
+impl Told {
+    /// Tests blocks.
+    #[inline(always)]
+    fn fill(&mut self, text: &[u8; TEXT], random: impl Fn(&[u8; SAMPLE]) -> u64, bits: impl Fn(&[u8; READ]) -> Bits) {
+        let (mut count, mut before) = (0_usize, self.base64);
+        for number in 0..self.blocks.min(BATCH) {
+            let start = number.wrapping_mul(BLOCK);
+            let sample = text.get(start..).and_then(<[u8]>::first_chunk);
+            let block = text.get(start.wrapping_add(BEFORE)..).and_then(<[u8]>::first_chunk);
+            let (Some(sample), Some(block)) = (sample, block) else { return };
+            let mut signs = Signs::from(bits(block));
+            // What began in the block before may end here.
+            let base64 = signs.base64;
+            signs.base64 |= std::mem::replace(&mut before, base64);
+            let random = random(sample);
+            if let Some(entry) = self.some.get_mut(count) {
+                *entry = (number, signs, random);
+            }
+            // Counted without a branch, as no one can foretell which blocks have something.
+            count = count.wrapping_add(usize::from(signs.marks | signs.base64 | signs.wide | random != 0));
+        }
+        (self.count, self.base64) = (count, before);
+    }
 }
 
 /// A walk over blocks.
-pub(super) struct Walk<'w, R, F> {
+struct Walk<'w, F> {
     bytes: &'w [u8],
     places: Range<usize>,
-    random: R,
     each: F,
 }
 
-impl<R: Fn(&[u8; SAMPLE]) -> bool, F: FnMut(Block) -> bool> Walk<'_, R, F> {
-    /// Makes the walk, with a test of one block.
-    #[inline(always)]
-    pub(super) fn with(self, signs: impl Fn(&[u8; READ]) -> Signs) {
-        let Walk { bytes, places, random, mut each } = self;
-        let mut place = places.start;
-        let mut was_base64 = false;
-        while place < places.end {
-            let here = bytes.get(place..).unwrap_or_default();
-            let mut last = [0; READ];
-            let block = here.first_chunk().unwrap_or_else(|| {
-                last.iter_mut().zip(here).for_each(|(to, from)| *to = *from);
-                &last
-            });
-            let signs = signs(block);
-            if signs.zeros == u32::MAX {
-                was_base64 = false;
-            } else {
-                let has_base64 = signs.has_base64() && block.iter().take(BLOCK).any(|byte| is_no_word(*byte));
-                let base64 = has_base64 | was_base64;
-                was_base64 = has_base64;
-                let wide = signs.has_wide();
-                let sample = || {
-                    let start = place.checked_sub(BEFORE).filter(|start| *start >= places.start)?;
-                    bytes.get(start..)?.first_chunk().filter(|sample| random(sample)).map(|_| start)
-                };
-                let random = if signs.may_be_random() { sample() } else { None };
-                let found = Block { place, marks: signs.marks, base64, wide, random };
-                if (found.marks != 0 || base64 | wide || random.is_some()) && !each(found) {
+impl<F: FnMut(Block) -> bool> Walk<'_, F> {
+    /// Makes the walk, with a test of at most [`BATCH`] blocks.
+    fn with(mut self, fill: impl Fn(&[u8; TEXT], &mut Told)) {
+        let mut told = Told { blocks: 0, some: [Default::default(); BATCH], count: 0, base64: 0 };
+        for first in self.places.clone().step_by(BLOCK * BATCH) {
+            told.blocks = self.places.end.saturating_sub(first).div_ceil(BLOCK);
+            let here = first.checked_sub(BEFORE).and_then(|start| self.bytes.get(start..)?.first_chunk());
+            match here {
+                Some(text) => fill(text, &mut told),
+                None => fill(&padded(self.bytes, first), &mut told),
+            }
+            for (number, signs, random) in told.some.iter().take(told.count) {
+                let place = first.saturating_add(number.saturating_mul(BLOCK));
+                let random = if *random == 0 { None } else { self.random(place) };
+                let Signs { marks, base64, wide } = *signs;
+                let block = Block { place, marks, base64: base64 != 0, wide: wide != 0, random };
+                if (marks | base64 | wide != 0 || random.is_some()) && !(self.each)(block) {
                     return;
                 }
             }
-            place = place.saturating_add(BLOCK);
         }
+    }
+
+    /// Where the sample of a block begins, if the block may be random.
+    #[cold]
+    fn random(&self, place: usize) -> Option<usize> {
+        let start = place.checked_sub(BEFORE).filter(|start| *start >= self.places.start)?;
+        self.bytes.get(place..)?.first_chunk().filter(|bytes| may_be_random(bytes)).map(|_| start)
     }
 }
 
-/// Whether a byte is an upper-case letter or a number, of which text in base64 has many and a long word few.
-#[inline(always)]
-fn is_no_word(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+/// The bytes of blocks from a place on, at the beginning or the end of a text, with zeros around it.
+#[cold]
+fn padded(bytes: &[u8], first: usize) -> [u8; TEXT] {
+    let mut text = [0; TEXT];
+    let missing = BEFORE.saturating_sub(first);
+    let here = bytes.get(first.saturating_sub(BEFORE)..).unwrap_or_default();
+    text.iter_mut().skip(missing).zip(here).for_each(|(to, from)| *to = *from);
+    text
 }
 
 #[cfg(test)]
@@ -120,22 +161,34 @@ mod tests {
     proptest! {
         #[test]
         fn vectors_tell_the_same(
-            bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(b'g'), Just(b'_'), any::<u8>()], 200..500),
+            piece in prop::collection::vec(prop_oneof![Just(0_u8), Just(b'g'), Just(b'_'), any::<u8>()], 200..500),
+            times in 1_usize..20,
             start in 0_usize..8
         ) {
+            let bytes = piece.repeat(times);
             let (buckets, _) = choose(&[(b"ghp_", false), (b"Password", true), (b"$1$", false), (b"\x02\x01\x00", false)]);
-            let random = |sample: &[u8; SAMPLE]| sample[0] & 1 == 0;
-            let (mut with, mut without) = (Vec::new(), Vec::new());
-            each_block(&bytes, start..bytes.len(), &buckets, random, |block| {
-                with.push(block);
-                true
-            });
-            let each = |block| {
-                without.push(block);
-                true
+            let random = |sample: &[u8; SAMPLE]| u64::from(sample[0] & 1 == 0);
+            let walk = |fill: &dyn Fn(&[u8; TEXT], &mut Told)| {
+                let mut all = Vec::new();
+                let each = |block| {
+                    all.push(block);
+                    true
+                };
+                Walk { bytes: &bytes, places: start..bytes.len(), each }.with(fill);
+                all
             };
-            Walk { bytes: &bytes, places: start..bytes.len(), random, each }.with(|block| plain(block, &buckets));
-            prop_assert_eq!(with, without);
+            let plain = walk(&|text, told| told.fill(text, random, |block| plain(block, &buckets)));
+            #[cfg(target_arch = "x86_64")]
+            if let Some(vectors) = pulp::x86::V3::try_new() {
+                let with = walk(&|text, told| vectors::fill(vectors, &buckets, random, text, told));
+                prop_assert_eq!(&with, &plain);
+            }
+            #[cfg(target_arch = "x86_64")]
+            if let Some(vectors) = pulp::x86::V4::try_new() {
+                let with = walk(&|text, told| vectors::fill(vectors, &buckets, random, text, told));
+                prop_assert_eq!(&with, &plain);
+            }
+            prop_assert!(plain.iter().all(|block| (block.place - start) % BLOCK == 0));
         }
     }
 }
