@@ -29,6 +29,9 @@ pub(super) enum Source<'a> {
     Contents(Contents<'a>),
 }
 
+/// Contents shorter than this stay mapped: telling the kernel costs more than their pages.
+const SMALL: u64 = 64 << 10;
+
 impl<'a> Source<'a> {
     /// The bytes of a range that is recorded throughout; `None` if some of it cannot be read after all.
     pub(super) fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
@@ -70,6 +73,7 @@ impl<'a> Source<'a> {
     pub(super) fn will_read(&self, from: u64, to: u64) {
         match self {
             Source::Object(objects, object) => objects.will_read(object, from, to),
+            Source::Contents(contents) if contents.len() < SMALL => {}
             Source::Contents(contents) => contents.will_read(from, to.saturating_sub(from)),
         }
     }
@@ -78,6 +82,7 @@ impl<'a> Source<'a> {
     pub(super) fn give_back(&self, from: u64, to: u64) {
         match self {
             Source::Object(objects, object) => objects.give_back(object, from, to),
+            Source::Contents(contents) if contents.len() < SMALL => {}
             Source::Contents(contents) => contents.give_back(from, to.saturating_sub(from)),
         }
     }

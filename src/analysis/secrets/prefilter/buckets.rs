@@ -50,7 +50,7 @@ impl Bucket {
 }
 
 /// Places of a mark of which one is chosen: the rarest.
-const WINDOWS: usize = 3;
+const WINDOWS: usize = 8;
 
 /// What one look at marks costs, in tests of a place that was taken for nothing.
 const LOOK: f64 = 16.0;
@@ -91,6 +91,10 @@ impl Groups {
             }
             let mut best: Option<(f64, usize, usize, (Bucket, f64))> = None;
             for (frequency, place, three) in windows {
+                // The groups only grow, so the windows from here on cost more.
+                if best.as_ref().is_some_and(|(least, ..)| LOOK * frequency >= *least) {
+                    break;
+                }
                 for (number, (bucket, without)) in now.iter().enumerate() {
                     let bucket = bucket.with(three, *any_case);
                     let with = rate(&bucket);

@@ -23,32 +23,24 @@ pub(super) struct Bits {
     pub(super) zeros: u64,
 }
 
-/// What a block may hold. Numbers instead of booleans, so that nothing branches: none of them is zero where it holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Signs {
-    /// A bit for each byte, the lowest for the first: the tested bytes of a mark may begin here.
-    pub(super) marks: u64,
-    /// There are twelve digits of base64 in a row, and no long word of lower-case letters.
-    pub(super) base64: u64,
-    /// Four characters of UTF-16 stand at a multiple of eight bytes, or one byte behind it.
-    pub(super) wide: u64,
+/// Not zero if there are twelve digits of base64 in a row, and no long word of lower-case letters. Like [`wide`], it is
+/// made of numbers instead of booleans, so that nothing branches and many blocks are tested at once.
+#[inline(always)]
+pub(super) fn base64(digits: u64, capitals: u64) -> u64 {
+    let two = digits & digits >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    // All ones if there is any.
+    let has_capitals = ((capitals | capitals.wrapping_neg()) >> 63).wrapping_neg();
+    eight & eight >> 4 & has_capitals
 }
 
-impl From<Bits> for Signs {
-    #[inline(always)]
-    fn from(bits: Bits) -> Self {
-        let Bits { marks, base64, capitals, zeros } = bits;
-        let two = base64 & base64 >> 1;
-        let four = two & two >> 2;
-        let eight = four & four >> 4;
-        // All ones if there is any.
-        let has_capitals = ((capitals | capitals.wrapping_neg()) >> 63).wrapping_neg();
-        let twelve = eight & eight >> 4 & has_capitals;
-        // Every second byte is zero, the others are not: the group is zero here.
-        let has_zero = |groups: u64| groups.wrapping_sub(0x0101_0101_0101_0101) & !groups & 0x8080_8080_8080_8080;
-        let wide = has_zero(zeros ^ 0xaaaa_aaaa_aaaa_aaaa) | has_zero(zeros ^ 0x5555_5555_5555_5555);
-        Signs { marks, base64: twelve, wide }
-    }
+/// Not zero if four characters of UTF-16 stand at a multiple of eight bytes, or one byte behind it.
+#[inline(always)]
+pub(super) fn wide(zeros: u64) -> u64 {
+    // Every second byte is zero, the others are not: the group is zero here.
+    let has_zero = |groups: u64| groups.wrapping_sub(0x0101_0101_0101_0101) & !groups & 0x8080_8080_8080_8080;
+    has_zero(zeros ^ 0xaaaa_aaaa_aaaa_aaaa) | has_zero(zeros ^ 0x5555_5555_5555_5555)
 }
 
 /// The bits of a block, byte by byte.
@@ -102,16 +94,17 @@ mod tests {
         let of = |text: &[u8]| {
             let mut block = [0; READ];
             block[..text.len()].copy_from_slice(text);
-            Signs::from(plain(&block, &buckets))
+            let bits = plain(&block, &buckets);
+            (bits.marks, base64(bits.base64, bits.capitals) != 0, wide(bits.zeros) != 0)
         };
-        assert_eq!(of(b"a b c d e f g h i j k l m n o p"), Signs::default());
-        assert_ne!(of(b"\0\0\0\0\0\0\0\0t\0o\0k\0e\0").wide, 0);
-        assert_ne!(of(b"\0\0\0\0\0\0\0\0\0t\0o\0k\0e\0").wide, 0);
-        assert_eq!(of(b"\0\0\0\0t\0o\0k\0e\0").wide, 0);
-        assert_ne!(of(b"....AbCdEfGh12+/....").base64, 0);
-        assert_eq!(of(b"....AbCdEfGh12+.....").base64, 0);
-        assert_eq!(of(b"....abcdefghijklmnop").base64, 0);
-        assert!(of(b"..ghp_").marks.is_power_of_two());
+        assert_eq!(of(b"a b c d e f g h i j k l m n o p"), (0, false, false));
+        assert_eq!(of(b"\0\0\0\0\0\0\0\0t\0o\0k\0e\0"), (0, false, true));
+        assert_eq!(of(b"\0\0\0\0\0\0\0\0\0t\0o\0k\0e\0"), (0, false, true));
+        assert_eq!(of(b"\0\0\0\0t\0o\0k\0e\0"), (0, false, false));
+        assert_eq!(of(b"....AbCdEfGh12+/...."), (0, true, false));
+        assert_eq!(of(b"....AbCdEfGh12+....."), (0, false, false));
+        assert_eq!(of(b"....abcdefghijklmnop"), (0, false, false));
+        assert!(of(b"..ghp_").0.is_power_of_two());
         assert!(may_be_random(&[0x91; 32]) && !may_be_random(&[b'a'; 32]) && !may_be_random(&[0; 32]));
     }
 }

@@ -13,7 +13,7 @@ mod vectors;
 use std::ops::Range;
 
 use super::buckets::Buckets;
-use super::signs::{BLOCK, Bits, READ, Signs, may_be_random, plain};
+use super::signs::{self, BLOCK, Bits, READ, may_be_random, plain};
 
 /// Bytes for which it pays to fill vectors with tables.
 #[cfg(target_arch = "x86_64")]
@@ -66,40 +66,65 @@ const BATCH: usize = 64;
 /// Bytes that are read of so many blocks, before and behind them.
 const TEXT: usize = BEFORE + BLOCK * (BATCH - 1) + READ;
 
-/// What the tests of some blocks told.
+/// What the tests of blocks told: a number for each block, which is zero where nothing is.
 struct Told {
-    /// The number of blocks to test.
+    /// How many blocks are tested.
     blocks: usize,
-    /// Those in which something may be, each with its number and whether the random bytes passed.
-    some: [(usize, Signs, u64); BATCH],
-    /// How many those are.
+    marks: [u64; BATCH],
+    base64: [u64; BATCH],
+    wide: [u64; BATCH],
+    random: [u64; BATCH],
+    /// The numbers of the blocks in which something may be: the first `count`.
+    some: [usize; BATCH],
     count: usize,
-    /// The sign of base64 of the last block.
-    base64: u64,
+    /// Whether the last block before these had text in base64, which may end in the first.
+    before: u64,
 }
 
 impl Told {
-    /// Tests blocks.
+    fn new() -> Self {
+        let none = [0; BATCH];
+        let (some, count) = ([0; BATCH], 0);
+        Told { blocks: 0, marks: none, base64: none, wide: none, random: none, some, count, before: 0 }
+    }
+
+    /// Tests blocks. Each loop does one thing for all of them, which machines with vectors do for several at once.
     #[inline(always)]
     fn fill(&mut self, text: &[u8; TEXT], random: impl Fn(&[u8; SAMPLE]) -> u64, bits: impl Fn(&[u8; READ]) -> Bits) {
-        let (mut count, mut before) = (0_usize, self.base64);
-        for number in 0..self.blocks.min(BATCH) {
+        let (mut digits, mut capitals, mut zeros) = ([0; BATCH], [0; BATCH], [0; BATCH]);
+        (self.marks, self.random) = ([0; BATCH], [0; BATCH]);
+        let lists = digits.iter_mut().zip(&mut capitals).zip(&mut zeros).zip(&mut self.marks).zip(&mut self.random);
+        for (number, ((((digits, capitals), zeros), marks), passed)) in lists.enumerate().take(self.blocks) {
             let start = number.wrapping_mul(BLOCK);
-            let sample = text.get(start..).and_then(<[u8]>::first_chunk);
             let block = text.get(start.wrapping_add(BEFORE)..).and_then(<[u8]>::first_chunk);
-            let (Some(sample), Some(block)) = (sample, block) else { return };
-            let mut signs = Signs::from(bits(block));
-            // What began in the block before may end here.
-            let base64 = signs.base64;
-            signs.base64 |= std::mem::replace(&mut before, base64);
-            let random = random(sample);
+            let (Some(sample), Some(block)) = (text.get(start..).and_then(<[u8]>::first_chunk), block) else { return };
+            Bits { marks: *marks, base64: *digits, capitals: *capitals, zeros: *zeros } = bits(block);
+            // What is tested is longer than two blocks.
+            *passed = if number & 1 == 0 { random(sample) } else { 0 };
+        }
+        for (((to, wide), digits), (capitals, zeros)) in
+            self.base64.iter_mut().zip(&mut self.wide).zip(&digits).zip(capitals.iter().zip(&zeros))
+        {
+            *to = signs::base64(*digits, *capitals);
+            *wide = signs::wide(*zeros);
+        }
+        let (mut count, mut before) = (0_usize, self.before);
+        let lists = self.base64.iter_mut().zip(&self.wide).zip(&self.marks).zip(&self.random);
+        for (number, (((base64, wide), marks), random)) in lists.enumerate() {
+            let own = *base64;
+            *base64 |= std::mem::replace(&mut before, own);
             if let Some(entry) = self.some.get_mut(count) {
-                *entry = (number, signs, random);
+                *entry = number;
             }
             // Counted without a branch, as no one can foretell which blocks have something.
-            count = count.wrapping_add(usize::from(signs.marks | signs.base64 | signs.wide | random != 0));
+            count = count.wrapping_add(usize::from(*marks | *base64 | *wide | *random != 0));
         }
-        (self.count, self.base64) = (count, before);
+        (self.count, self.before) = (count, before);
+    }
+
+    /// What the test of a block told: of marks, base64, UTF-16, random bytes.
+    fn of(&self, number: usize) -> [u64; 4] {
+        [&self.marks, &self.base64, &self.wide, &self.random].map(|list| list.get(number).copied().unwrap_or_default())
     }
 }
 
@@ -113,7 +138,7 @@ struct Walk<'w, F> {
 impl<F: FnMut(Block) -> bool> Walk<'_, F> {
     /// Makes the walk, with a test of at most [`BATCH`] blocks.
     fn with(mut self, fill: impl Fn(&[u8; TEXT], &mut Told)) {
-        let mut told = Told { blocks: 0, some: [Default::default(); BATCH], count: 0, base64: 0 };
+        let mut told = Told::new();
         for first in self.places.clone().step_by(BLOCK * BATCH) {
             told.blocks = self.places.end.saturating_sub(first).div_ceil(BLOCK);
             let here = first.checked_sub(BEFORE).and_then(|start| self.bytes.get(start..)?.first_chunk());
@@ -121,10 +146,10 @@ impl<F: FnMut(Block) -> bool> Walk<'_, F> {
                 Some(text) => fill(text, &mut told),
                 None => fill(&padded(self.bytes, first), &mut told),
             }
-            for (number, signs, random) in told.some.iter().take(told.count) {
+            for number in told.some.iter().take(told.count) {
                 let place = first.saturating_add(number.saturating_mul(BLOCK));
-                let random = if *random == 0 { None } else { self.random(place) };
-                let Signs { marks, base64, wide } = *signs;
+                let [marks, base64, wide, random] = told.of(*number);
+                let random = if random == 0 { None } else { self.random(place) };
                 let block = Block { place, marks, base64: base64 != 0, wide: wide != 0, random };
                 if (marks | base64 | wide != 0 || random.is_some()) && !(self.each)(block) {
                     return;
@@ -133,11 +158,11 @@ impl<F: FnMut(Block) -> bool> Walk<'_, F> {
         }
     }
 
-    /// Where the sample of a block begins, if the block may be random.
+    /// Where the sample of a block begins, if it may be random.
     #[cold]
     fn random(&self, place: usize) -> Option<usize> {
         let start = place.checked_sub(BEFORE).filter(|start| *start >= self.places.start)?;
-        self.bytes.get(place..)?.first_chunk().filter(|bytes| may_be_random(bytes)).map(|_| start)
+        self.bytes.get(start..)?.first_chunk().filter(|bytes| may_be_random(bytes)).map(|_| start)
     }
 }
 
