@@ -26,7 +26,7 @@ pub(super) struct Buckets {
 }
 
 /// A group: which lower and upper halves it takes at each place, a bit for each.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bucket {
     low: [u16; TESTED],
     high: [u16; TESTED],
@@ -37,6 +37,13 @@ fn bit(number: u8) -> u16 {
 }
 
 impl Bucket {
+    /// The group that takes what both take.
+    fn and(mut self, other: &Bucket) -> Self {
+        self.low.iter_mut().zip(other.low).for_each(|(to, from)| *to |= from);
+        self.high.iter_mut().zip(other.high).for_each(|(to, from)| *to |= from);
+        self
+    }
+
     /// The group with three more bytes.
     fn with(mut self, bytes: &[u8], any_case: bool) -> Self {
         for ((byte, low), high) in bytes.iter().zip(&mut self.low).zip(&mut self.high) {
@@ -95,12 +102,13 @@ impl Groups {
                 if best.as_ref().is_some_and(|(least, ..)| LOOK * frequency >= *least) {
                     break;
                 }
+                let own = Bucket::default().with(three, *any_case);
                 for (number, (bucket, without)) in now.iter().enumerate() {
-                    let bucket = bucket.with(three, *any_case);
-                    let with = rate(&bucket);
+                    let both = own.and(bucket);
+                    let with = if both == *bucket { *without } else { rate(&both) };
                     let cost = with - without + LOOK * frequency;
                     if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                        best = Some((cost, *place, number, (bucket, with)));
+                        best = Some((cost, *place, number, (both, with)));
                     }
                 }
             }

@@ -65,9 +65,13 @@ impl Rates {
     pub(super) fn new() -> Self {
         let of_half = |frequency: fn(u8) -> u32, first: u8| {
             let mut sums = [0.0; 256];
-            for (taken, sum) in (0_u32..).zip(&mut sums) {
-                let parts: u32 = (0..8).filter(|low| taken >> low & 1 == 1).map(|low| frequency(first | low)).sum();
-                *sum = f64::from(parts) / 10_000.0;
+            // The sum without the lowest of the bytes is known.
+            for taken in 1..256_usize {
+                let low = u8::try_from(taken.trailing_zeros()).unwrap_or_default();
+                let others = sums.get(taken & taken.wrapping_sub(1)).copied().unwrap_or_default();
+                if let Some(sum) = sums.get_mut(taken) {
+                    *sum = others + f64::from(frequency(first | low)) / 10_000.0;
+                }
             }
             sums
         };
@@ -79,21 +83,27 @@ impl Rates {
 
     /// How often bytes in a row each have one of some lower and one of some upper halves, a bit for each.
     pub(super) fn of(&self, low: &[u16], high: &[u16]) -> f64 {
-        let at = |of_kind: &OfKind, low: u16, high: u16| -> f64 {
-            let [first, last] = low.to_le_bytes().map(usize::from);
-            let sum = |[below, above]: &[[f64; 256]; 2]| {
-                below.get(first).copied().unwrap_or_default() + above.get(last).copied().unwrap_or_default()
-            };
-            of_kind
-                .iter()
-                .enumerate()
-                .filter(|(number, _)| high >> number & 1 == 1)
-                .map(|(_, halves)| sum(halves))
-                .sum()
-        };
-        let of_kind = |of_kind| -> f64 { low.iter().zip(high).map(|(low, high)| at(of_kind, *low, *high)).product() };
-        self.0.iter().map(of_kind).sum()
+        self.0.iter().map(|of_kind| product(of_kind, low, high)).sum()
     }
+}
+
+/// How often bytes in a row are such in one kind of memory.
+fn product(of_kind: &OfKind, low: &[u16], high: &[u16]) -> f64 {
+    let mut all = 1.0;
+    for (low, high) in low.iter().zip(high) {
+        let [first, last] = low.to_le_bytes().map(usize::from);
+        let (mut sum, mut left) = (0.0, *high);
+        // Few of the upper halves are taken.
+        while left != 0 {
+            let number = usize::try_from(left.trailing_zeros()).unwrap_or_default();
+            left &= left.wrapping_sub(1);
+            if let Some([below, above]) = of_kind.get(number) {
+                sum += below.get(first).copied().unwrap_or_default() + above.get(last).copied().unwrap_or_default();
+            }
+        }
+        all *= sum;
+    }
+    all
 }
 
 #[cfg(test)]
