@@ -159,6 +159,29 @@ fn searches_find_what_only_the_image_has() {
     assert_eq!(search(&["--root", root.path().to_str().unwrap()]), 2, "in both processes");
 }
 
+#[test]
+fn an_imported_function_that_was_swapped_is_found_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = zstd::decode_all(fs::File::open(fixtures::path("scan/till/image.tar.zst")).unwrap()).unwrap();
+    tar::Archive::new(image.as_slice()).unpack(folder.path()).unwrap();
+    let found = |name: &str| -> Vec<Value> {
+        let archive = fixtures::path("scan/till").join(name);
+        let words = ["--rules", "MEM-037", "--format", "ndjson"].map(Path::new);
+        let ran = run([Path::new("scan"), &archive, Path::new("--root"), folder.path()].into_iter().chain(words));
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(found("till-none.tar.zst"), Vec::<Value>::new());
+    let swapped = found("till-swap.tar.zst");
+    assert_eq!(swapped.len(), 1, "{swapped:#?}");
+    let sentence = swapped[0]["sentence"].as_str().unwrap();
+    assert!(sentence.contains("the function price leads to") && sentence.contains("(discount)"), "{sentence}");
+    assert_eq!(swapped[0]["severity"], "high");
+    // Without the image, the names of entries are not known.
+    let archive = fixtures::path("scan/till/till-swap.tar.zst");
+    let without = run([Path::new("scan"), &archive, Path::new("--rules"), Path::new("MEM-037")]);
+    assert!(without.out.contains("No findings"), "{}", without.out);
+}
+
 /// A tar with these files; a name that ends with a slash is a directory.
 fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
