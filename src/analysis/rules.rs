@@ -36,7 +36,8 @@ mod tests {
         for rule in all() {
             assert!(seen.insert(rule.id) && seen.insert(rule.slug), "{} is used twice", rule.id);
             assert!(rule.id.starts_with(rule.family.prefix()), "{}", rule.id);
-            assert!(rule.title.chars().count() <= 80 && !rule.title.ends_with('.'), "{}: title", rule.id);
+            // So long that 80 columns show it between the severity and the id.
+            assert!(rule.title.chars().count() <= 62 && !rule.title.ends_with('.'), "{}: title", rule.id);
             for sentence in rule.benign.iter().chain([&rule.why]) {
                 assert!(sentence.ends_with('.'), "{}: `{sentence}` is no sentence", rule.id);
             }

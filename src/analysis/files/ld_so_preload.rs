@@ -16,7 +16,7 @@ rule! {
     /// and a changed loader. A loader that a package manager lists, and directories of packages, do not count. The
     /// libraries that the file names are looked for among the changes.
     "FS-001", ld_so_preload, version 1, Files, Stable, High,
-    title: "The dynamic loader was told to load a library into every program",
+    title: "The loader is told to load a library into every program",
     why: "Rootkits of user space are loaded this way: they hide files, processes and connections from every program of the container.",
     benign: [
         "An agent for monitoring, or fakechroot, that was set up on purpose: its library is of a package or of the image.",

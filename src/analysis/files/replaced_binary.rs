@@ -20,7 +20,7 @@ rule! {
     /// contents may be those of the image. Otherwise its time was set; it is medium, and high if a process uses it or the image
     /// differs.
     "FS-009", replaced_binary, version 2, Files, Stable, High,
-    title: "A program of the system was replaced, or another stands before it",
+    title: "A program of the system was replaced or shadowed",
     why: "A replaced program hides processes and files from whoever looks, or takes the passwords that are typed into it.",
     benign: [
         "A package that was upgraded: its database lists the file.",

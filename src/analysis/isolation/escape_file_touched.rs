@@ -14,7 +14,7 @@ rule! {
     /// lets people in there, such as `/etc/cron.d/…` or `/root/.ssh/authorized_keys`, is high if it is open for writing through
     /// a directory that is mounted. What counts is its path on the host.
     "CTR-009", escape_file_touched, version 3, Isolation, Incubating, High,
-    title: "A process touches a file by which the kernel starts programs on the host",
+    title: "A process touches a file that runs programs on the host",
     why: "A program whose path is written to such a file runs on the host as root.",
     benign: ["Programs that tune a node read or set core_pattern. Tests of security tools write to them."],
     attack: ["T1611"],

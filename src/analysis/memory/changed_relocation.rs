@@ -25,7 +25,7 @@ rule! {
     /// clients. Only pointers that lead into code of the same files on both sides are compared. Worse if the function starts
     /// programs or loads code; its name is known if the user brings the image.
     "MEM-034", changed_relocation, version 1, Memory, Incubating, High,
-    title: "A protected function table differs from that of a sibling process",
+    title: "A protected function table differs from a sibling's",
     why: "Whoever changes an entry of these tables has a function of his choice called, without any code of his own.",
     benign: ["A tool that replaces functions in the tables of a running program, such as a profiler that attaches to it."],
     attack: ["T1574", "T1055", "T1014"],

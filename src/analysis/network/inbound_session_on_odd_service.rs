@@ -9,7 +9,7 @@ rule! {
     /// A client with a public address is connected to a service of the container for remote control: SSH, Telnet, remote
     /// desktops, or a port that tools of attackers use (4444). It tells where an operator sits.
     "NET-003", inbound_session_on_odd_service, version 1, Network, Incubating, Info,
-    title: "A client with a public address is connected to a service for remote control",
+    title: "A client from a public address uses remote control",
     why: "It is the address of whoever controls the container from outside.",
     benign: ["Administrators. A load balancer that keeps addresses shows those of clients."],
     attack: ["T1133"],

@@ -15,7 +15,7 @@ rule! {
     /// such requests to every server on the internet. It is high if the same memory has an answer of the metadata service with
     /// credentials. An answer alone is what a library of the cloud leaves, and is passed over.
     "NET-019", metadata_request_in_memory, version 1, Network, Incubating, High,
-    title: "A request tried to make the service fetch the machine's credentials",
+    title: "A request tried to fetch the machine's credentials",
     why: "With an answer, whoever sent the request has the credentials of the machine.",
     benign: ["Scanners on the internet send such requests to every server; without an answer they found nothing."],
     attack: ["T1552.005", "T1190"],

@@ -9,7 +9,7 @@ rule! {
     /// A process with a connection to a public address, and with no port of its own, has a timer that repeats every ten seconds
     /// to every hour. Clients keep connections alive in the same way, so it is information and experimental.
     "PERS-002", timer_beacon, version 1, Persistence, Experimental, Info,
-    title: "A process with a connection to a public address has a repeating timer",
+    title: "A process with a public connection has a repeating timer",
     why: "Implants ask for orders at intervals.",
     benign: ["Clients that keep a connection alive, and agents for monitoring."],
     attack: ["T1029", "T1071"],

@@ -12,7 +12,7 @@ rule! {
     /// `SELinux` label, or without the protection against new privileges. Children inherit all three and cannot drop them. A filter or a protection that
     /// the specification does not give is not looked at: the first process took it upon itself.
     "PROC-015", confinement_weaker_than_init, version 1, Process, Stable, Medium,
-    title: "A process is confined less than the first process of the container",
+    title: "A process is confined less than the container's first one",
     why: "Confinement is inherited. A process without it came from outside, or found a way around it.",
     benign: ["A session of `exec` with more rights (`--privileged`) left a process behind."],
     attack: ["T1562.001"],

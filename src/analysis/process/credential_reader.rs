@@ -12,7 +12,7 @@ rule! {
     /// A process that has a file with passwords, keys or tokens open, or the memory or environment of another process, and
     /// is not the program that such a file is for. Such files are read in a moment, so an open one is seldom seen.
     "PROC-024", credential_reader, version 1, Process, Incubating, Medium,
-    title: "A process has a file with credentials or another process's memory open",
+    title: "A process has credentials or another's memory open",
     why: "Passwords, keys and tokens are what intruders take along.",
     benign: ["A monitoring agent or a debugger reads the memory of processes.", "A client reads its own token at this very moment."],
     attack: ["T1003.007", "T1003.008", "T1552.001"],

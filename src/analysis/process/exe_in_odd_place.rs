@@ -10,7 +10,7 @@ rule! {
     /// `/usr/include`, `/mnt` or `/media`, and is not of the image. Products that keep their programs in such a place bring
     /// them with the image.
     "PROC-032", exe_in_odd_place, version 1, Process, Incubating, Medium,
-    title: "A process runs a program from a place where programs are not installed",
+    title: "A program runs from where programs are not installed",
     why: "A program among logs, settings or documents is there to be overlooked.",
     benign: ["A tool that unpacks its program at start, or a volume with programs."],
     attack: ["T1036.005"],

@@ -14,7 +14,7 @@ rule! {
     /// lies where a tool of the image that is among its ancestors builds, or where a packed program unpacked itself that maps
     /// other files from there. Programs that were deleted since are the matter of PROC-003.
     "PROC-004", exe_in_writable_place, version 2, Process, Stable, High,
-    title: "A process runs a program from a place for temporary or hidden files",
+    title: "A program runs from a temporary or hidden place",
     why: "Installed programs lie elsewhere. A service that was taken over can write only to such places.",
     benign: [
         "Something was built or unpacked there: test runners, `go run`, AppImage, Bazel, `npx`.",

@@ -10,7 +10,7 @@ rule! {
     /// process: a session of `exec`, such as `kubectl exec` or a probe, was open at the moment of the checkpoint. CRIU does
     /// not dump such processes.
     "PROC-009", exec_session_seen_in_log, version 1, Process, Stable, Low,
-    title: "A session of `exec` was open, and the archive does not contain it",
+    title: "An `exec` session was open, and is not in the archive",
     why: "What somebody did in the container at that moment is not in the archive.",
     benign: ["A probe of the orchestrator, or a monitoring agent, ran a command just then.", "An administrator was at work."],
     attack: ["T1609"],

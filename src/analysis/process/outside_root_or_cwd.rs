@@ -18,7 +18,7 @@ rule! {
     /// Services that lock themselves into a directory of the container are information. Another program whose root is a directory
     /// that the host shares with the container is high: `chroot /host` turns such a directory into the host's own system.
     "PROC-030", outside_root_or_cwd, version 1, Process, Incubating, Medium,
-    title: "A process has its root or current directory outside the container's",
+    title: "A process's root or directory lies outside the container",
     why: "A directory of the host that a process keeps open is a way out of the container.",
     benign: ["A service that locks itself into a directory: mail servers, name servers, sshd."],
     attack: ["T1611"],

@@ -11,7 +11,7 @@ rule! {
     /// Variables that a login leaves in the environment: `SSH_CLIENT`, `SSH_CONNECTION`, `SSH_TTY`, `SUDO_USER`,
     /// `KUBECTL_…`. They name the address or the account of a person. Processes with the same values are one finding.
     "PROC-027", remote_login_environment, version 1, Process, Incubating, Info,
-    title: "The environment of a process names who logged in, and from where",
+    title: "A process's environment names who logged in, and from where",
     why: "It is the address or the account of whoever started the process.",
     benign: ["An administrator logged in."],
     attack: ["T1021.004"],

@@ -10,7 +10,7 @@ rule! {
     /// supervisors have many, so this is useful only in comparison with an earlier checkpoint. It is experimental for this
     /// reason: it cannot be quiet.
     "PROC-022", unexpected_child_of_init, version 1, Process, Experimental, Info,
-    title: "A child of the first process runs another program in another session",
+    title: "Another program runs in its own session below process 1",
     why: "Processes whose parent has ended become children of the first process.",
     benign: ["A supervisor or a service that starts helpers."],
     attack: ["T1036.009"],

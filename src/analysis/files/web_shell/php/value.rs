@@ -98,7 +98,8 @@ impl Flow<'_> {
         match name.as_slice() {
             b"strrev" => text(0).map(|text| text.iter().rev().copied().collect()),
             b"str_rot13" => text(0).map(|text| text.iter().copied().map(rot13).collect()),
-            b"strtolower" | b"trim" => text(0).map(|text| text.trim_ascii().to_ascii_lowercase()),
+            b"trim" => text(0).map(|text| text.trim_ascii().to_vec()),
+            b"strtolower" => text(0).map(|text| text.to_ascii_lowercase()),
             b"strtoupper" => text(0).map(|text| text.to_ascii_uppercase()),
             b"base64_decode" => {
                 let text: Vec<u8> = text(0)?.into_iter().filter(|byte| *byte != b'=').collect();
