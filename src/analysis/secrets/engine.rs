@@ -133,7 +133,7 @@ impl Engine {
         self.filter.find(bytes, span.start..bytes.len(), detectors::may_be_schedule, |filtered| {
             let seen = match (filtered, schedule) {
                 (Found::Mark(seen), _) => seen,
-                (Found::Random(place), Some(number)) => {
+                (Found::Random(place), Some(number)) if tries < most => {
                     detectors::schedules(bytes, place, |place| {
                         if place < until || !span.contains(&place) || tries >= most {
                             return;
@@ -149,7 +149,7 @@ impl Engine {
                     });
                     return tries < most || !self.literals.is_empty();
                 }
-                (Found::Random(_), None) => return true,
+                (Found::Random(_), _) => return tries < most || !self.literals.is_empty(),
             };
             for owner in self.owners.get(seen.number).into_iter().flatten() {
                 if let Some(len) = owner.checked_sub(self.count()).and_then(|literal| self.literals.get(literal)) {
