@@ -609,10 +609,10 @@ fn engines_are_known_by_a_log_among_the_images_too() {
 
 #[test]
 fn layers_that_images_share_are_bounded() {
-    let many: Vec<(String, Vec<u8>)> = (0..30_000).map(|i| (format!("f{i}"), Vec::new())).collect();
+    let many: Vec<(String, Vec<u8>)> = (0..26_000).map(|i| (format!("f{i}"), Vec::new())).collect();
     let many = Members(many.into_iter().map(|(name, contents)| Member { name, contents }).collect()).tar();
     let tick = podman().tar();
-    let images: Vec<[Vec<u8>; 2]> = (0..8).map(|i| [many.clone(), files(&[("n", vec![b'x'; i + 1])]).tar()]).collect();
+    let images: Vec<[Vec<u8>; 2]> = (0..6).map(|i| [many.clone(), files(&[("n", vec![b'x'; i + 1])]).tar()]).collect();
     let mut images: Vec<&[Vec<u8>]> = images.iter().map(<[Vec<u8>; 2]>::as_slice).collect();
     let last = [tick];
     images.push(&last);
