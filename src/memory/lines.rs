@@ -29,8 +29,7 @@ pub(super) enum Source<'a> {
     Contents(Contents<'a>),
 }
 
-/// Contents shorter than this are mostly copied, and the few that cannot be stay mapped: telling the kernel costs more than
-/// their pages.
+/// Contents shorter than this stay mapped: telling the kernel costs more than their pages.
 const SMALL: u64 = 64 << 10;
 
 impl<'a> Source<'a> {
@@ -45,17 +44,15 @@ impl<'a> Source<'a> {
     /// The same for a caller that goes through all lines once: copied into `buffer` if that costs less than mapped
     /// pages, so that it leaves nothing in this process's memory.
     pub(super) fn pass<'b>(&'b self, from: u64, to: u64, buffer: &'b mut Vec<u8>) -> Option<Cow<'b, [u8]>> {
-        let len = usize_of(to.saturating_sub(from));
-        if buffer.len() < len {
-            buffer.resize(len, 0);
-        }
-        let part = buffer.get_mut(..len)?;
-        let copied = match self {
-            Source::Object(objects, object) => objects.copy(object, from, part),
-            Source::Contents(contents) => contents.copy(from, part),
-        };
-        if copied {
-            return Some(Cow::Borrowed(part));
+        if let Source::Object(objects, object) = self {
+            let len = usize_of(to.saturating_sub(from));
+            if buffer.len() < len {
+                buffer.resize(len, 0);
+            }
+            let part = buffer.get_mut(..len)?;
+            if objects.copy(object, from, part) {
+                return Some(Cow::Borrowed(part));
+            }
         }
         self.will_read(from, to);
         self.slice(from, to)
