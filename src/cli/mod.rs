@@ -43,6 +43,7 @@ mod sorter;
 mod stdout;
 mod table;
 mod table_file;
+mod text_file;
 mod waiting;
 mod wide;
 mod wildcard;

@@ -203,6 +203,10 @@ fn rules_of_the_user_find_what_they_say_and_can_be_turned_off() {
     assert_eq!(all, 1, "{}", ran.out);
     let none = run(["table", "secrets", &made, "--secrets", "no", "--format", "ndjson"]);
     assert!(none.out.is_empty(), "{none:?}");
+    let bytes = folder.path().join("bytes.toml");
+    fs::write(&bytes, b"[[rules]]\nid = \"\xff\"\n").unwrap();
+    let ran = run(["table", "secrets", &made, "--secrets-rules", bytes.to_str().unwrap()]);
+    assert!(ran.code == Some(2) && ran.err.contains("bytes.toml: this is not a text file"), "{}", ran.err);
     let ran = run(["table", "secrets", &made, "--secrets-rules", "/nowhere.toml"]);
     assert!(ran.code == Some(2) && ran.err.contains("/nowhere.toml"), "{ran:?}");
 }

@@ -3,8 +3,7 @@
 mod rules;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{IsTerminal, Read as _, stdout};
+use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
 use super::Failure;
 use super::args::{BroughtArgs, Global, IocArgs, RootArgs, SecretsArgs, Wanted};
 use super::screen::{complain, note};
+use super::text_file;
 
 /// Largest file of rules that is read, in bytes.
 const MOST: u64 = 16 << 20;
@@ -162,7 +162,7 @@ fn secrets(args: &SecretsArgs, say: &dyn Fn(&str)) -> Result<SecretsWanted, Fail
     let mut rules = UserRules::default();
     for path in &args.secrets_rules {
         let name = path.display().to_string();
-        let parsed = UserRules::parse(&name, &text(path)?);
+        let parsed = UserRules::parse(&name, &text_file::read(path, MOST)?);
         rules.extend(parsed.map_err(|error| Failure::Usage(format!("{name}: {error}")))?);
     }
     rules.skipped().iter().take(LISTED).for_each(|one| say(one));
@@ -171,14 +171,4 @@ fn secrets(args: &SecretsArgs, say: &dyn Fn(&str)) -> Result<SecretsWanted, Fail
         say(&format!("{others} more rules for secrets cannot be used"));
     }
     Ok(if rules.is_empty() { wanted } else { wanted.with_rules(rules) })
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let fail = |error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
-    let mut text = String::new();
-    let read = fs::File::open(path).map_err(fail)?.take(MOST + 1).read_to_string(&mut text).map_err(fail)?;
-    if u64::try_from(read).is_ok_and(|read| read > MOST) {
-        return Err(Failure::Usage(format!("{}: the file is larger than {} MiB", path.display(), MOST >> 20)));
-    }
-    Ok(text)
 }

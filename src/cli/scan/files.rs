@@ -1,7 +1,6 @@
 //! The files of `scan`: baselines and suppressions.
 
-use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use cryoscope::analysis::{Baseline, Scan, Suppressions};
@@ -11,6 +10,7 @@ use super::super::screen::note;
 use crate::cli::Failure;
 use crate::cli::args::{Global, ScanArgs};
 use crate::cli::newfile::{NewFile, Readers};
+use crate::cli::text_file;
 
 /// Largest file that is read, in bytes.
 const MOST: u64 = 64 << 20;
@@ -29,12 +29,12 @@ impl Hidden {
         let baseline = args
             .baseline
             .as_deref()
-            .map(|path| Baseline::parse(&text(path)?).map_err(|error| wrong(path, &error)))
+            .map(|path| Baseline::parse(&text_file::read(path, MOST)?).map_err(|error| wrong(path, &error)))
             .transpose()?;
         let suppressions = args
             .suppress
             .as_deref()
-            .map(|path| Suppressions::parse(&text(path)?).map_err(|error| wrong(path, &error)))
+            .map(|path| Suppressions::parse(&text_file::read(path, MOST)?).map_err(|error| wrong(path, &error)))
             .transpose()?;
         Ok(Hidden { baseline, suppressions })
     }
@@ -64,15 +64,4 @@ pub(super) fn write_baseline(path: &Path, text: &str, global: &Global) -> Result
     file.write_all(text.as_bytes())?;
     file.finish()?;
     Ok(())
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let fail = |error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(fail)?;
-    let read = file.take(MOST + 1).read_to_string(&mut text).map_err(fail)?;
-    if u64::try_from(read).is_ok_and(|read| read > MOST) {
-        return Err(Failure::Usage(format!("{}: the file is larger than {} MiB", path.display(), MOST >> 20)));
-    }
-    Ok(text)
 }
