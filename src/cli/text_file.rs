@@ -10,7 +10,9 @@ use super::Failure;
 pub(crate) fn read(path: &Path, most: u64) -> Result<String, Failure> {
     let fail = |error: std::io::Error| {
         let why = match error.kind() {
-            ErrorKind::InvalidData => "this is not a text file: it has bytes that are not UTF-8".to_owned(),
+            ErrorKind::InvalidData => {
+                "this is not a text file: it has bytes that are not UTF-8; save it as UTF-8, or name another".to_owned()
+            }
             _ => error.to_string(),
         };
         Failure::Usage(format!("{}: {why}", path.display()))

@@ -1,5 +1,5 @@
 //! Which three bytes of each mark are looked for, in sixteen groups. A group takes three bytes if each of them has one of
-//! its lower halves and one of its upper halves at that place: a test that machines make of 32 places at once, by looking
+//! its lower halves and one of its upper halves at that place: a test that machines make of many places at once, by looking
 //! halves up in tables of 16 entries. This is how Hyperscan's "Teddy" works. What a group takes beyond its marks costs
 //! time, so marks are put together whose bytes are alike.
 
