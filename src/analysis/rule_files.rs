@@ -2,7 +2,7 @@
 //! anybody's, so there is an end to everything.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::int::u64_of;
@@ -30,12 +30,21 @@ impl Found {
     }
 }
 
+/// Why a file of the user's cannot be read. It is nobody's checkpoint, so only a missing one needs more words than the
+/// system's.
+pub(super) fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory; check the path".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// Finds the files of rules in a place. Names in a directory must have one of the endings.
 pub(super) fn find(path: &Path, endings: &[&str]) -> Found {
     let found = Found::default();
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
-        Err(error) => return found.problem(path, &error.to_string()),
+        Err(error) => return found.problem(path, &explain(&error)),
     };
     if fs::metadata(&real).is_ok_and(|metadata| metadata.is_dir()) {
         return below(Found { root: real, ..found }, path, endings);

@@ -13,6 +13,7 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<String, Failure> {
             ErrorKind::InvalidData => {
                 "this is not a text file: it has bytes that are not UTF-8; save it as UTF-8, or name another".to_owned()
             }
+            ErrorKind::NotFound => "no such file; check the path".to_owned(),
             _ => error.to_string(),
         };
         Failure::Usage(format!("{}: {why}", path.display()))

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::index::{About, Builder, Parts};
 use super::warninglists::Silencer;
 use super::{Indicators, List};
+use crate::analysis::rule_files::explain;
 
 /// Largest file that is read.
 const FILE: u64 = 4 << 30;
@@ -45,14 +46,6 @@ impl fmt::Display for ListError {
 }
 
 impl std::error::Error for ListError {}
-
-/// Why a list cannot be read. Lists are nobody's checkpoints, so only a missing one needs more words than the system's.
-fn explain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory; check the path".to_owned(),
-        _ => error.to_string(),
-    }
-}
 
 /// Reads lists.
 #[derive(Debug)]
