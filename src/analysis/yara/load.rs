@@ -282,6 +282,7 @@ mod tests {
     fn what_is_not_there_is_named() {
         let loaded = loaded(&[], &["nothing.yar"]);
         assert!(loaded.rules.is_none());
-        assert!(loaded.problems[0].starts_with("ROOT/nothing.yar: No such file"), "{:?}", loaded.problems);
+        let expected = "ROOT/nothing.yar: no such file or directory; check the path";
+        assert!(loaded.problems[0].starts_with(expected), "{:?}", loaded.problems);
     }
 }
